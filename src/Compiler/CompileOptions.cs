@@ -1,0 +1,40 @@
+namespace Etch;
+
+/// <summary>How far loops with constant trip counts are written out.</summary>
+internal enum UnrollPolicy
+{
+    /// <summary>Small loops completely, larger ones by blocks.</summary>
+    Auto,
+
+    /// <summary>Every loop over filter taps that fits <see cref="CompileOptions.UnrollCeiling"/>.</summary>
+    Full,
+
+    /// <summary>No loop: the smallest code.</summary>
+    None,
+}
+
+/// <summary>Everything besides the file that decides the emitted code. Compared by value: part of the cache key.</summary>
+internal sealed record CompileOptions
+{
+    /// <summary>The namespace of the generated class; empty for the global one.</summary>
+    public string Namespace { get; init; } = "";
+
+    public required string ClassName { get; init; }
+
+    /// <summary><c>public</c> or <c>internal</c>.</summary>
+    public string Accessibility { get; init; } = "public";
+
+    public UnrollPolicy Unroll { get; init; } = UnrollPolicy.Auto;
+
+    /// <summary>Estimated bytes of machine code that one layer may grow to by unrolling.</summary>
+    public int UnrollCeiling { get; init; } = 16 * 1024;
+
+    /// <summary>Debugging: every tensor of the file keeps its bytes in the arena until the end; nothing is fused away.</summary>
+    public bool KeepTensors { get; init; }
+
+    /// <summary>Debugging: the graph after each pass is written into a comment file.</summary>
+    public bool DumpPasses { get; init; }
+
+    /// <summary>The consuming project compiles with overflow checks: emitted arithmetic says <c>unchecked</c>.</summary>
+    public bool CheckOverflow { get; init; }
+}

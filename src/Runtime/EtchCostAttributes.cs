@@ -1,0 +1,49 @@
+using System;
+using System.Diagnostics;
+
+namespace Etch;
+
+/// <summary>What the model behind a generated class costs. Written by the generator, read by the analyzers, absent from metadata.</summary>
+[AttributeUsage(AttributeTargets.Class)]
+[Conditional("ETCH_KEEP_ATTRIBUTES")]
+public sealed class EtchModelCostAttribute : Attribute
+{
+    /// <summary>The model's file name, as the project lists it.</summary>
+    public string File { get; set; } = "";
+
+    /// <summary>Bytes of arena that the caller provides.</summary>
+    public long Arena { get; set; }
+
+    /// <summary>Bytes of state that the caller keeps between inferences.</summary>
+    public long State { get; set; }
+
+    /// <summary>Bytes of stack that the emitted code needs.</summary>
+    public long Stack { get; set; }
+
+    /// <summary>Bytes of constant tables.</summary>
+    public long Tables { get; set; }
+
+    /// <summary>Estimated bytes of machine code.</summary>
+    public long Code { get; set; }
+
+    /// <summary>Multiply-accumulate operations of one inference.</summary>
+    public long Macs { get; set; }
+}
+
+/// <summary>What one layer of a generated class costs. Written by the generator, read by the analyzers, absent from metadata.</summary>
+[AttributeUsage(AttributeTargets.Class, AllowMultiple = true)]
+[Conditional("ETCH_KEEP_ATTRIBUTES")]
+public sealed class EtchLayerCostAttribute(string layer) : Attribute
+{
+    /// <summary>The layer: its operator and the name of its first output.</summary>
+    public string Layer { get; } = layer;
+
+    /// <summary>Bytes of RAM while the layer runs: inputs, outputs and scratch.</summary>
+    public long Ram { get; set; }
+
+    /// <summary>Bytes of the layer's tables and of its code, as far as no earlier layer has brought them.</summary>
+    public long Flash { get; set; }
+
+    /// <summary>Multiply-accumulate operations of the layer.</summary>
+    public long Macs { get; set; }
+}

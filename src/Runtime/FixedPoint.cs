@@ -1,0 +1,187 @@
+using System.Runtime.CompilerServices;
+
+namespace Etch;
+
+/// <summary>The integer arithmetic of TensorFlow Lite Micro's reference kernels (gemmlowp fixed point, double rounding).</summary>
+/// <remarks>
+/// Linked into the compiler, so that the reference semantics, the lookup tables and the emitted code share one definition.
+/// A value in Q<i>n</i> has <i>n</i> integer bits, one sign bit and 31 − <i>n</i> fraction bits. Sums wrap as C's do in practice.
+/// </remarks>
+#if ETCH_COMPILER
+internal
+#else
+public
+#endif
+static class FixedPoint
+{
+    /// <summary>SaturatingRoundingDoublingHighMul of gemmlowp: (a · b + 2^30) ≫ 31, ties toward +∞.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int SaturatingRoundingDoublingHighMul(int a, int b)
+    {
+        return a == int.MinValue && b == int.MinValue ? int.MaxValue : unchecked((int)(((long)a * b + (1L << 30)) >> 31));
+    }
+
+    /// <summary>RoundingDivideByPOT of gemmlowp: x / 2^exponent, ties away from zero.</summary>
+    /// <param name="x">The dividend.</param>
+    /// <param name="exponent">0 to 31.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int RoundingDivideByPowerOfTwo(int x, int exponent)
+    {
+        int mask = unchecked((int)((1u << exponent) - 1u));
+        int threshold = (mask >> 1) + (x < 0 ? 1 : 0);
+        return (x >> exponent) + ((x & mask) > threshold ? 1 : 0);
+    }
+
+    /// <summary>MultiplyByQuantizedMultiplier of TFLite: x · multiplier / 2^31 · 2^shift, rounded twice.</summary>
+    /// <param name="x">Any accumulator.</param>
+    /// <param name="multiplier">Q0.31, 2^30 to 2^31 − 1, or 0.</param>
+    /// <param name="shift">−31 to 30; above 0 the accumulator is shifted left first and wraps.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int MultiplyByQuantizedMultiplier(int x, int multiplier, int shift)
+    {
+        int left = shift > 0 ? shift : 0;
+        return RoundingDivideByPowerOfTwo(SaturatingRoundingDoublingHighMul(x << left, multiplier), left - shift);
+    }
+
+    /// <summary>The same as <see cref="MultiplyByQuantizedMultiplier"/> with shift = −<paramref name="right"/>, for 1 ≤ right ≤ 31.</summary>
+    /// <remarks>
+    /// RoundingDivideByPOT(y, n) = (y + 2^(n−1) + (y ≫ 31)) ≫ n for n ≥ 1. The sum stays below 2^31 while |y| ≤ 2^30, which
+    /// holds for every |x| ≤ 2^30: callers prove that bound of the accumulator.
+    /// </remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int MultiplyAndShiftRight(int x, int multiplier, int right)
+    {
+        int high = unchecked((int)(((long)x * multiplier + (1L << 30)) >> 31));
+        int half = (1 << right) >> 1;
+        return unchecked((high + half + (high >> 31)) >> right);
+    }
+
+    /// <summary>The number clamped to low … high.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Clamp(int x, int low, int high)
+    {
+        return x < low ? low : x > high ? high : x;
+    }
+
+    /// <summary>SaturatingRoundingMultiplyByPOT of gemmlowp: x · 2^exponent, saturated above and rounded below 0.</summary>
+    public static int SaturatingRoundingMultiplyByPowerOfTwo(int x, int exponent)
+    {
+        if (exponent == 0) return x;
+        if (exponent < 0) return RoundingDivideByPowerOfTwo(x, -exponent);
+
+        int limit = (int)((1L << (31 - exponent)) - 1);
+        return x > limit ? int.MaxValue : x < -limit ? int.MinValue : x << exponent;
+    }
+
+    /// <summary>exp_on_negative_values of gemmlowp: e^a for a ≤ 0.</summary>
+    /// <param name="a">The exponent in Q<paramref name="integerBits"/>, at most 0.</param>
+    /// <param name="integerBits">4 to 6.</param>
+    /// <returns>The power in Q0.</returns>
+    public static int ExpOnNegativeValues(int a, int integerBits)
+    {
+        if (a == 0) return int.MaxValue;
+
+        // a = (a part in [-1/4, 0)) - (a sum of powers of two from 1/4 on); the powers' exponentials are constants.
+        int quarter = 1 << (29 - integerBits);
+        int remainderOfQuarter = (a & (quarter - 1)) - quarter;
+        int power = ExpOnQuarter(SaturatingRoundingMultiplyByPowerOfTwo(remainderOfQuarter, integerBits));
+        int rest = unchecked(remainderOfQuarter - a);
+        for (int exponent = -2; exponent <= 4 && exponent < integerBits; exponent++)
+        {
+            if ((rest & (1 << (31 - integerBits + exponent))) == 0) continue;
+            int factor = exponent switch
+            {
+                -2 => 1672461947, // exp(-1/4)
+                -1 => 1302514674, // exp(-1/2)
+                0 => 790015084,   // exp(-1)
+                1 => 290630308,   // exp(-2)
+                2 => 39332535,    // exp(-4)
+                3 => 720401,      // exp(-8)
+                _ => 242,         // exp(-16)
+            };
+            power = SaturatingRoundingDoublingHighMul(power, factor);
+        }
+
+        return integerBits > 5 && a < -(1 << (36 - integerBits)) ? 0 : power;
+    }
+
+    // e^a for a in [-1/4, 0), Q0: a Taylor polynomial around -1/8.
+    private static int ExpOnQuarter(int a)
+    {
+        int x = unchecked(a + (1 << 28));
+        int x2 = SaturatingRoundingDoublingHighMul(x, x);
+        int x3 = SaturatingRoundingDoublingHighMul(x2, x);
+        int x4 = SaturatingRoundingDoublingHighMul(x2, x2);
+        int x4Over4 = RoundingDivideByPowerOfTwo(x4, 2);
+        int tail = RoundingDivideByPowerOfTwo(SaturatingRoundingDoublingHighMul(x4Over4 + x3, 715827883) + x2, 1);
+        return 1895147668 + SaturatingRoundingDoublingHighMul(1895147668, x + tail); // 1895147668 = exp(-1/8)
+    }
+
+    /// <summary>one_over_one_plus_x_for_x_in_0_1 of gemmlowp: 1 / (1 + a), both in Q0.</summary>
+    public static int OneOverOnePlus(int a)
+    {
+        return SaturatingRoundingMultiplyByPowerOfTwo(TwoOverOnePlus(a), 1);
+    }
+
+    /// <summary>one_minus_x_over_one_plus_x_for_x_in_0_1 of gemmlowp: (1 − a) / (1 + a), both in Q0.</summary>
+    public static int OneMinusOverOnePlus(int a)
+    {
+        return SaturatingRoundingMultiplyByPowerOfTwo(TwoOverOnePlus(a) - (1 << 29), 2);
+    }
+
+    // 2 / (1 + a) in Q2 by three Newton-Raphson steps.
+    private static int TwoOverOnePlus(int a)
+    {
+        long sum = (long)a + int.MaxValue;
+        int half = (int)((sum + (sum >= 0 ? 1 : -1)) / 2);
+        int x = 1515870810 + SaturatingRoundingDoublingHighMul(half, -1010580540); // 48/17 - 32/17 half
+        for (int step = 0; step < 3; step++)
+        {
+            int error = (1 << 29) - SaturatingRoundingDoublingHighMul(half, x);
+            x += SaturatingRoundingMultiplyByPowerOfTwo(SaturatingRoundingDoublingHighMul(x, error), 2);
+        }
+
+        return x;
+    }
+
+    /// <summary>logistic of gemmlowp: 1 / (1 + e^−a).</summary>
+    /// <param name="a">The argument in Q4.</param>
+    /// <returns>The value in Q0.</returns>
+    public static int Logistic(int a)
+    {
+        if (a == 0) return 1 << 30;
+        int positive = OneOverOnePlus(ExpOnNegativeValues(a > 0 ? -a : a, 4));
+        return a > 0 ? positive : int.MaxValue - positive;
+    }
+
+    /// <summary>tanh of gemmlowp.</summary>
+    /// <param name="a">The argument in Q4.</param>
+    /// <returns>The value in Q0.</returns>
+    public static int Tanh(int a)
+    {
+        if (a == 0) return 0;
+
+        // e^-2|a|: the same bits read with one integer bit more.
+        int positive = OneMinusOverOnePlus(ExpOnNegativeValues(a > 0 ? -a : a, 5));
+        return a > 0 ? positive : -positive;
+    }
+
+    /// <summary>GetReciprocal of TFLite: 1 / x as a Q0 number and the binary exponent that goes with it.</summary>
+    /// <param name="x">A sum in Q<paramref name="integerBits"/>, above 0.</param>
+    /// <param name="integerBits">12 in SOFTMAX.</param>
+    /// <param name="exponent">1 / x = result · 2^−exponent.</param>
+    public static int Reciprocal(int x, int integerBits, out int exponent)
+    {
+        int zeros = LeadingZeros(x);
+        exponent = integerBits - zeros;
+        return OneOverOnePlus(unchecked((int)(((uint)x << zeros) - 0x80000000u)));
+    }
+
+    /// <summary>The zero bits above the highest one; 32 for 0.</summary>
+    public static int LeadingZeros(int x)
+    {
+        int zeros = 32;
+        for (uint rest = unchecked((uint)x); rest != 0; rest >>= 1) zeros--;
+        return zeros;
+    }
+}
