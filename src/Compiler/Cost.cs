@@ -1,0 +1,34 @@
+namespace Etch;
+
+/// <summary>What a model costs. The emitted <c>[EtchModelCost]</c> and <c>[EtchLayerCost]</c> attributes say the same.</summary>
+/// <param name="File">The model's file name, as the project lists it.</param>
+/// <param name="Arena">Bytes of arena that the caller provides.</param>
+/// <param name="State">Bytes of state that the caller keeps between inferences.</param>
+/// <param name="Stack">Bytes of stack that the emitted code needs.</param>
+/// <param name="Tables">Bytes of constant tables.</param>
+/// <param name="Code">Estimated bytes of machine code.</param>
+/// <param name="Macs">Multiply-accumulate operations of one inference.</param>
+/// <param name="Layers">The layers in execution order.</param>
+internal sealed record ModelCost(
+    string File, long Arena, long State, long Stack, long Tables, long Code, long Macs, EquatableArray<LayerCost> Layers)
+{
+    /// <summary>Bytes of RAM: arena, state and stack.</summary>
+    public long Ram => Arena + State + Stack;
+
+    /// <summary>Bytes of flash: constant tables and estimated code.</summary>
+    public long Flash => Tables + Code;
+
+    /// <summary>Floating-point operations in the field's sense: 1 MAC = 2 FLOPs.</summary>
+    public long Flops => 2 * Macs;
+}
+
+/// <summary>What one layer costs.</summary>
+/// <param name="Layer">The layer: its operator and the name of its first output.</param>
+/// <param name="Ram">Bytes of RAM while the layer runs: inputs, outputs and scratch.</param>
+/// <param name="Flash">Bytes of the layer's tables and of its code, as far as no earlier layer has brought them.</param>
+/// <param name="Macs">Multiply-accumulate operations of the layer.</param>
+internal sealed record LayerCost(string Layer, long Ram, long Flash, long Macs)
+{
+    /// <summary>Floating-point operations: 1 MAC = 2 FLOPs.</summary>
+    public long Flops => 2 * Macs;
+}
