@@ -1,0 +1,48 @@
+using System.Linq;
+using System.Text;
+using Microsoft.CodeAnalysis.CSharp;
+
+namespace Etch.Generator;
+
+/// <summary>Names of the generated classes.</summary>
+internal static class ClassNames
+{
+    /// <summary>The class's name with its namespace: unique in a project, the stem of its files' names.</summary>
+    public static string FullName(this CompileOptions options) => Join(options.Namespace, options.ClassName);
+
+    public static string Join(string space, string className) =>
+        (space.Length == 0 ? className : space + "." + className).Replace("@", "");
+
+    /// <summary>The class of a file that nothing else names: <c>person-detect_v2.tflite</c> becomes <c>PersonDetectV2</c>.</summary>
+    public static string ToClassName(string fileName)
+    {
+        int dot = fileName.LastIndexOf('.');
+        string stem = dot < 0 ? fileName : fileName.Substring(0, dot);
+        var name = new StringBuilder();
+        bool startsWord = true;
+        foreach (char c in stem)
+        {
+            bool isPart = char.IsLetterOrDigit(c);
+            if (isPart) name.Append(startsWord ? char.ToUpperInvariant(c) : c);
+            startsWord = !isPart;
+        }
+
+        if (name.Length == 0) return "Model";
+        if (!SyntaxFacts.IsIdentifierStartCharacter(name[0])) name.Insert(0, '_');
+        return name.ToString();
+    }
+
+    /// <summary>A namespace made of any text: a project called <c>my-app.2</c> is <c>my_app._2</c>.</summary>
+    public static string ToNamespace(string text) => text.Length == 0 ? "" : string.Join(".", text.Split('.').Select(ToIdentifier));
+
+    /// <summary>The name as C# writes it: with an @ where it is a keyword.</summary>
+    public static string Escape(string name) => SyntaxFacts.GetKeywordKind(name) == SyntaxKind.None ? name : "@" + name;
+
+    public static bool IsNamespace(string text) => text.Split('.').All(SyntaxFacts.IsValidIdentifier);
+
+    private static string ToIdentifier(string text)
+    {
+        string name = new([.. text.Select(static c => SyntaxFacts.IsIdentifierPartCharacter(c) ? c : '_')]);
+        return name.Length == 0 || !SyntaxFacts.IsIdentifierStartCharacter(name[0]) ? "_" + name : Escape(name);
+    }
+}

@@ -1,0 +1,64 @@
+using System.Collections.Generic;
+using System.Linq;
+using System.Threading;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+using Microsoft.CodeAnalysis.Text;
+
+namespace Etch.Generator;
+
+/// <summary>A class that asks for a model with <c>[EtchModel]</c>: strings only, no symbol and no position.</summary>
+/// <param name="File">The attribute's argument.</param>
+/// <param name="Namespace">The namespace as C# writes it; empty for the global one.</param>
+/// <param name="ClassName">The name as C# writes it, with an @ where it is a keyword.</param>
+/// <param name="Accessibility"><c>public</c> or <c>internal</c>.</param>
+/// <param name="Obstacles">Why the class cannot be filled in, as the end of a sentence, or null.</param>
+/// <param name="TakesSurface">A second part of the class compiles in spite of the obstacles.</param>
+internal sealed record Declaration(
+    string File, string Namespace, string ClassName, string Accessibility, string? Obstacles, bool TakesSurface)
+{
+    public const string Attribute = "Etch.EtchModelAttribute";
+
+    /// <summary>The class's name with its namespace.</summary>
+    public string FullName => ClassNames.Join(Namespace, ClassName);
+
+    public static bool IsCandidate(SyntaxNode node, CancellationToken cancel) => node is TypeDeclarationSyntax;
+
+    public static (Declaration Declaration, Place Place) Read(GeneratorAttributeSyntaxContext context, CancellationToken cancel)
+    {
+        var type = (INamedTypeSymbol)context.TargetSymbol;
+        AttributeData attribute = context.Attributes[0];
+        string file = attribute.ConstructorArguments.FirstOrDefault().Value as string ?? "";
+        string space = type.ContainingNamespace.IsGlobalNamespace ? "" : type.ContainingNamespace.ToDisplayString();
+
+        var obstacles = new List<string>();
+        if (type.TypeKind != TypeKind.Class || type.IsRecord) obstacles.Add("not a plain class");
+        if (type.ContainingType is { } outer) obstacles.Add($"nested in '{outer.Name}'");
+        if (type.IsGenericType) obstacles.Add("generic");
+        if (type.IsFileLocal) obstacles.Add("local to its file");
+        if (!((TypeDeclarationSyntax)context.TargetNode).Modifiers.Any(SyntaxKind.PartialKeyword)) obstacles.Add("not partial");
+        bool takesSurface = obstacles.Count == 0;
+        if (!type.IsStatic) obstacles.Add("not static");
+
+        var declaration = new Declaration(
+            file,
+            space,
+            ClassNames.Escape(type.Name),
+            type.DeclaredAccessibility == Microsoft.CodeAnalysis.Accessibility.Public ? "public" : "internal",
+            obstacles.Count == 0 ? null : string.Join(" and ", obstacles),
+            takesSurface);
+        return (declaration, Place.Of(declaration.FullName, attribute, cancel));
+    }}
+
+/// <summary>Where the problems of a class are shown: the argument of its attribute, as positions in a file instead of a syntax tree.</summary>
+internal sealed record Place(string Class, string Path, TextSpan Span, LinePositionSpan Lines)
+{
+    public static Place Of(string className, AttributeData attribute, CancellationToken cancel)
+    {
+        SyntaxNode? node = attribute.ApplicationSyntaxReference?.GetSyntax(cancel);
+        SyntaxNode? argument = (node as AttributeSyntax)?.ArgumentList?.Arguments.FirstOrDefault() ?? node;
+        Location location = argument?.GetLocation() ?? Location.None;
+        return new Place(className, location.GetLineSpan().Path ?? "", location.SourceSpan, location.GetLineSpan().Span);
+    }
+}

@@ -1,0 +1,130 @@
+using System;
+using System.Collections.Generic;
+using Etch.Diagnostics;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.Diagnostics;
+
+namespace Etch.Generator;
+
+/// <summary>A model that the project lists, and what its item's metadata says.</summary>
+/// <param name="Path">The file's path with forward slashes.</param>
+/// <param name="Class">The name the class is to have, or null.</param>
+/// <param name="Namespace">The namespace it is to be in, or null.</param>
+/// <param name="Options">The options that the item sets.</param>
+internal sealed record ModelItem(string Path, string? Class, string? Namespace, ModelOptions Options)
+{
+    /// <summary>The file's name with its extension.</summary>
+    public string Name => Path.Substring(Path.LastIndexOf('/') + 1);
+
+    public static ModelItem Read(AdditionalText text, AnalyzerConfigOptionsProvider provider)
+    {
+        AnalyzerConfigOptions metadata = provider.GetOptions(text);
+        var problems = new Problems();
+        string? Text(string name) =>
+            metadata.Text("build_metadata.EtchModel." + name) ?? metadata.Text("build_metadata.AdditionalFiles." + name);
+
+        string path = text.Path.Replace('\\', '/');
+        ModelOptions options = ModelOptions.Read(BudgetSource.Metadata, Text, problems);
+        string? className = Valid("Class", Text("Class"), SyntaxFacts.IsValidIdentifier, "an identifier", problems);
+        string? space = Valid("Namespace", Text("Namespace"), ClassNames.IsNamespace, "a namespace", problems);
+        return new ModelItem(
+            path,
+            className is null ? null : ClassNames.Escape(className),
+            space is null ? null : ClassNames.ToNamespace(space),
+            options with { Problems = problems.ToArray() });
+    }
+
+    private static string? Valid(string name, string? text, Func<string, bool> isValid, string kind, Problems problems)
+    {
+        if (text is null || isValid(text)) return text;
+        problems.Add(Descriptors.NotUnderstood.Id, $"{name}=\"{text}\" is not understood: it has to be {kind}");
+        return null;
+    }
+}
+
+/// <summary>What the project says about all of its models.</summary>
+/// <param name="File">The project file, where problems with its properties are shown, or null.</param>
+/// <param name="Directory">The project's folder with forward slashes and a slash at the end; empty when unknown.</param>
+/// <param name="RootNamespace">The namespace of classes that nothing else places; empty for the global one.</param>
+/// <param name="CheckOverflow">The project compiles with overflow checks.</param>
+/// <param name="Options">The options that the project's properties set.</param>
+internal sealed record ProjectSettings(string? File, string Directory, string RootNamespace, bool CheckOverflow, ModelOptions Options)
+{
+    public static ProjectSettings Read(AnalyzerConfigOptions properties, bool checkOverflow)
+    {
+        var problems = new Problems();
+        string? Text(string name) => properties.Text("build_property." + name);
+
+        string directory = (Text("ProjectDir") ?? "").Replace('\\', '/');
+        ModelOptions options = ModelOptions.Read(BudgetSource.Property, Text, problems);
+        return new ProjectSettings(
+            Text("MSBuildProjectFullPath"),
+            directory.Length == 0 || directory.EndsWith("/", StringComparison.Ordinal) ? directory : directory + "/",
+            ClassNames.ToNamespace(Text("RootNamespace") ?? ""),
+            checkOverflow,
+            options with { Problems = problems.ToArray() });
+    }
+}
+
+/// <summary>The options that an item and the project can both set, null where they do not, and the problems with what they wrote.</summary>
+internal sealed record ModelOptions(
+    UnrollPolicy? Unroll, int? UnrollCeiling, bool? KeepTensors, bool? DumpPasses, Budget Budget, EquatableArray<Problem> Problems)
+{
+    /// <summary>Reads the options; what is not understood becomes a problem and counts as not set.</summary>
+    /// <param name="source">Item metadata (<c>Unroll</c>) or properties (<c>EtchUnroll</c>).</param>
+    /// <param name="text">The text under a name, or null.</param>
+    /// <param name="problems">Takes what is not understood.</param>
+    public static ModelOptions Read(BudgetSource source, Func<string, string?> text, Problems problems)
+    {
+        string prefix = source == BudgetSource.Property ? "Etch" : "";
+
+        T? Parse<T>(string name, IReadOnlyDictionary<string, T> values)
+            where T : struct
+        {
+            if (text(prefix + name) is not { } written) return null;
+            if (values.TryGetValue(written, out T value)) return value;
+            NotUnderstood(prefix + name, written, string.Join(", ", values.Keys));
+            return null;
+        }
+
+        int? Bytes(string name)
+        {
+            if (text(prefix + name) is not { } written) return null;
+            if (Budget.TryParse(written, BudgetFigure.Flash, out long value) && value <= int.MaxValue) return (int)value;
+            NotUnderstood(prefix + name, written, "a number of bytes such as 4096 or 4KB");
+            return null;
+        }
+
+        void NotUnderstood(string name, string written, string expected) =>
+            problems.Add(Descriptors.NotUnderstood.Id, $"{name}=\"{written}\" is not understood: it has to be {expected}");
+
+        return new ModelOptions(
+            Parse("Unroll", Policies),
+            Bytes("UnrollCeiling"),
+            Parse("KeepTensors", Switches),
+            Parse("DumpPasses", Switches),
+            Budget.Read(source, text, (name, written) => NotUnderstood(name, written, "a number such as 65536, 64KB (memory) or 8M (operations)")),
+            default);
+    }
+
+    private static readonly IReadOnlyDictionary<string, UnrollPolicy> Policies = new Dictionary<string, UnrollPolicy>(StringComparer.OrdinalIgnoreCase)
+    {
+        ["Auto"] = UnrollPolicy.Auto,
+        ["Full"] = UnrollPolicy.Full,
+        ["None"] = UnrollPolicy.None,
+    };
+
+    private static readonly IReadOnlyDictionary<string, bool> Switches = new Dictionary<string, bool>(StringComparer.OrdinalIgnoreCase)
+    {
+        ["true"] = true,
+        ["false"] = false,
+    };
+}
+
+internal static class AnalyzerConfigExtensions
+{
+    /// <summary>The text under a key, or null. MSBuild hands what is not set over as empty text.</summary>
+    public static string? Text(this AnalyzerConfigOptions options, string key) =>
+        options.TryGetValue(key, out string? text) && !string.IsNullOrWhiteSpace(text) ? text.Trim() : null;
+}
