@@ -37,6 +37,23 @@ internal sealed record Pairing(
         List<Finding> findings = [.. project.Options.Problems.Select(problem => new Finding(problem, Path: project.File))];
         findings.AddRange(items.SelectMany(static item => item.Options.Problems.Select(problem => new Finding(problem, Path: item.Path))));
 
+        void Take(ModelItem item, CompileOptions options, bool isDeclared)
+        {
+            bool IsSame(CompileOptions other) => string.Equals(other.FullName(), options.FullName(), StringComparison.OrdinalIgnoreCase);
+            if (orphans.Any(orphan => IsSame(orphan.Options))) return;
+            int same = pairs.FindIndex(pair => IsSame(pair.Options));
+            if (same < 0)
+            {
+                pairs.Add((item.Path, options));
+                return;
+            }
+
+            string[] tails = Tails([item.Path, pairs[same].Path]);
+            string message = $"'{tails[0]}' would become class '{options.FullName()}', but '{tails[1]}' is '{pairs[same].Options.FullName()}'; "
+                + "give one of them another name with Class=\"…\" on its item or with a class of its own that says [EtchModel]";
+            findings.Add(new Finding(new Problem(Descriptors.SameClass.Id, message), isDeclared ? options.FullName() : null, item.Path));
+        }
+
         var asked = new HashSet<ModelItem>();
         foreach (Declaration declaration in declarations.GroupBy(static d => d.FullName).Select(static parts => parts.First()))
         {
@@ -53,33 +70,22 @@ internal sealed record Pairing(
                 with { Accessibility = declaration.Accessibility };
             if (candidates.Length == 1)
             {
-                if (declaration.TakesSurface) pairs.Add((candidates[0].Path, options));
+                if (declaration.TakesSurface) Take(candidates[0], options, isDeclared: true);
                 continue;
             }
 
             var problem = new Problem(Descriptors.NotListed.Id, candidates.Length == 0
                 ? Missing(declaration.File, items)
-                : $"'{declaration.File}' names {candidates.Length} models of this project: {string.Join(", ", Tails(candidates))}; "
-                    + "write as much of the path as tells them apart");
+                : $"'{declaration.File}' names {candidates.Length} models of this project, "
+                    + $"{string.Join(" and ", Tails([.. candidates.Select(static item => item.Path)]))}; write as much of the path as tells them apart");
             findings.Add(new Finding(problem, declaration.FullName));
             if (declaration.TakesSurface) orphans.Add(new Orphan(declaration.File, options, problem));
         }
 
         foreach (ModelItem item in items.Where(item => !asked.Contains(item)))
         {
-            CompileOptions options = Options(
-                project, item.Options, item.Namespace ?? project.RootNamespace, item.Class ?? ClassNames.ToClassName(item.Name));
-            int same = pairs.FindIndex(pair => string.Equals(pair.Options.FullName(), options.FullName(), StringComparison.OrdinalIgnoreCase));
-            if (same < 0)
-            {
-                pairs.Add((item.Path, options));
-                continue;
-            }
-
-            string[] tails = Tails([item, items.First(other => other.Path == pairs[same].Path)]);
-            string message = $"'{tails[0]}' would become class '{options.FullName()}', which '{tails[1]}' already is; "
-                + "give one of them another name with Class=\"…\" on its item or with a class of its own that says [EtchModel]";
-            findings.Add(new Finding(new Problem(Descriptors.SameClass.Id, message), Path: item.Path));
+            string space = item.Namespace ?? project.RootNamespace;
+            Take(item, Options(project, item.Options, space, item.Class ?? ClassNames.ToClassName(item.Name)), isDeclared: false);
         }
 
         return new Pairing(pairs.ToArray(), orphans.ToArray(), findings.ToArray());
@@ -131,13 +137,12 @@ internal sealed record Pairing(
     }
 
     /// <summary>The ends of the paths, from the first folder on in which they differ: no message depends on where the project lies.</summary>
-    private static string[] Tails(ModelItem[] items)
+    private static string[] Tails(string[] paths)
     {
-        string first = items[0].Path;
-        int common = first.LastIndexOf('/') + 1;
-        while (common > 0 && !items.All(item => item.Path.StartsWith(first.Substring(0, common), StringComparison.Ordinal)))
-            common = common < 2 ? 0 : first.LastIndexOf('/', common - 2) + 1;
-        return [.. items.Select(item => item.Path.Substring(common))];
+        int common = paths[0].LastIndexOf('/') + 1;
+        while (common > 0 && !paths.All(path => path.StartsWith(paths[0].Substring(0, common), StringComparison.Ordinal)))
+            common = common < 2 ? 0 : paths[0].LastIndexOf('/', common - 2) + 1;
+        return [.. paths.Select(path => path.Substring(common))];
     }
 
     /// <summary>The number of letters to insert, delete or replace to get from one name to the other, case aside.</summary>
