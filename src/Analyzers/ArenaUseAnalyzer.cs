@@ -118,7 +118,10 @@ public sealed class ArenaUseAnalyzer : DiagnosticAnalyzer
         var call = (IInvocationOperation)context.Operation;
         foreach (IArgumentOperation argument in call.Arguments)
         {
-            if (argument.Parameter is not { } parameter || argument.Syntax is not ArgumentSyntax { Expression: { } buffer }) continue;
+            if (argument is not { ArgumentKind: ArgumentKind.Explicit, Parameter: { } parameter }) continue;
+
+            // The syntax of an argument in parentheses is what they contain.
+            if (argument.Syntax.FirstAncestorOrSelf<ArgumentSyntax>() is not { Expression: { } buffer }) continue;
             if (Surface.LengthOf(parameter) is not { } needed || call.SemanticModel is not { } model) continue;
             if (BufferLength.Of(buffer, model, context.CancellationToken) is not { } length) continue;
 
@@ -130,9 +133,7 @@ public sealed class ArenaUseAnalyzer : DiagnosticAnalyzer
                 Descriptors.BufferLength,
                 buffer.GetLocation(),
                 length.Written is null ? null : new[] { length.Written.GetLocation() },
-                ImmutableDictionary<string, string?>.Empty.Add(
-                    FixProperties.Constant,
-                    $"{needed.Constant.ContainingType.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat)}.{needed.Constant.Name}"),
+                ImmutableDictionary<string, string?>.Empty.Add(FixProperties.Constant, needed.Constant.GetDocumentationCommentId()),
                 parameter.Name, $"{type}.{call.TargetMethod.Name}", mayBeLonger ? "at least" : "exactly", Number(needed.Value),
                 $"{type}.{needed.Constant.Name}", Number(length.Value)));
         }

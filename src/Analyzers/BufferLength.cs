@@ -54,6 +54,8 @@ internal readonly record struct BufferLength(long Value, ExpressionSyntax? Writt
                 return new BufferLength(array.Initializer.Expressions.Count, null);
             case ImplicitStackAllocArrayCreationExpressionSyntax array:
                 return new BufferLength(array.Initializer.Expressions.Count, null);
+            case InitializerExpressionSyntax elements when elements.IsKind(SyntaxKind.ArrayInitializerExpression):
+                return new BufferLength(elements.Expressions.Count, null);
             case CollectionExpressionSyntax list when list.Elements.All(static element => element is ExpressionElementSyntax):
                 return new BufferLength(list.Elements.Count, null);
             case BaseObjectCreationExpressionSyntax creation:

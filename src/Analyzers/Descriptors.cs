@@ -49,6 +49,6 @@ internal static class FixProperties
     /// <summary>The smallest budget that passes, as a C# literal.</summary>
     public const string Need = nameof(Need);
 
-    /// <summary>The length constant, fully qualified. The expression it should replace is the first additional location.</summary>
+    /// <summary>The length constant's documentation id. The expression it should replace is the first additional location.</summary>
     public const string Constant = nameof(Constant);
 }

@@ -6,7 +6,7 @@ using Microsoft.CodeAnalysis.CodeActions;
 using Microsoft.CodeAnalysis.CodeFixes;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
-using Microsoft.CodeAnalysis.Simplification;
+using Microsoft.CodeAnalysis.Text;
 
 namespace Etch.CodeFixes;
 
@@ -20,21 +20,24 @@ public sealed class BufferLengthFix : CodeFixProvider
 
     public override async Task RegisterCodeFixesAsync(CodeFixContext context)
     {
-        SyntaxNode? root = await context.Document.GetSyntaxRootAsync(context.CancellationToken).ConfigureAwait(false);
+        SemanticModel? model = await context.Document.GetSemanticModelAsync(context.CancellationToken).ConfigureAwait(false);
+        SyntaxNode? root = model?.SyntaxTree.GetRoot(context.CancellationToken);
+        if (model is null || root is null) return;
+
         foreach (Diagnostic diagnostic in context.Diagnostics)
         {
             // Lists of elements have no length that could be replaced; their diagnostics name no place.
-            if (root is null || diagnostic.AdditionalLocations.Count == 0) continue;
-            if (!diagnostic.Properties.TryGetValue(FixProperties.Constant, out string? constant) || constant is null) continue;
-            if (root.FindNode(diagnostic.AdditionalLocations[0].SourceSpan, getInnermostNodeForTie: true) is not ExpressionSyntax length) continue;
+            if (diagnostic.AdditionalLocations.Count == 0) continue;
+            if (!diagnostic.Properties.TryGetValue(FixProperties.Constant, out string? id) || id is null) continue;
+            if (DocumentationCommentId.GetFirstSymbolForDeclarationId(id, model.Compilation) is not IFieldSymbol constant) continue;
+            TextSpan span = diagnostic.AdditionalLocations[0].SourceSpan;
+            if (root.FindNode(span, getInnermostNodeForTie: true) is not ExpressionSyntax length) continue;
 
-            string shortName = constant.Substring(constant.LastIndexOf('.', constant.LastIndexOf('.') - 1) + 1);
-            ExpressionSyntax replacement = SyntaxFactory.ParseExpression(constant)
-                .WithTriviaFrom(length)
-                .WithAdditionalAnnotations(Simplifier.Annotation);
+            string name = $"{constant.ContainingType.ToMinimalDisplayString(model, span.Start)}.{constant.Name}";
+            ExpressionSyntax replacement = SyntaxFactory.ParseExpression(name).WithTriviaFrom(length);
             context.RegisterCodeFix(
                 CodeAction.Create(
-                    $"Take {shortName.Replace("global::", "")} as the length",
+                    $"Take {name} as the length",
                     _ => Task.FromResult(context.Document.WithSyntaxRoot(root.ReplaceNode(length, replacement))),
                     equivalenceKey: nameof(BufferLengthFix)),
                 diagnostic);
