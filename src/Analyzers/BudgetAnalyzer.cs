@@ -1,5 +1,4 @@
 using System;
-using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Linq;
@@ -35,7 +34,7 @@ public sealed class BudgetAnalyzer : DiagnosticAnalyzer
         if (Surface.CostOf(type) is not { } cost) return;
 
         AttributeData? declaration = Surface.AttributeOf(type, "EtchBudgetAttribute");
-        AdditionalText? file = FileOf(type, cost, context.Options.AdditionalFiles);
+        AdditionalText? file = FileOf(type, cost, context.Options);
         Budget budget = Surface.BudgetOf(declaration).Over(ProjectBudget(file, context.Options.AnalyzerConfigOptionsProvider));
 
         foreach (BudgetExcess excess in budget.Check(type.Name, cost))
@@ -63,20 +62,36 @@ public sealed class BudgetAnalyzer : DiagnosticAnalyzer
     }
 
     private static Budget Read(BudgetSource source, AnalyzerConfigOptions options, string prefix) =>
-        Budget.Read(source, name => options.TryGetValue(prefix + name, out string? text) ? text : null);
+        Budget.Read(source, name => Text(options, prefix + name));
 
-    /// <summary>The model's file: the one that <c>[EtchModel]</c> names, else the one that the generator names.</summary>
-    private static AdditionalText? FileOf(INamedTypeSymbol type, ModelCost cost, IEnumerable<AdditionalText> files)
+    /// <summary>The file that <c>[EtchModel]</c> names, else the one that the generator names; null when the project does not list it.</summary>
+    /// <remarks>
+    /// Several files may end so. The generator took the one whose item says the class, else the one that is complete from the project's
+    /// folder on, else the one with the same case.
+    /// </remarks>
+    private static AdditionalText? FileOf(INamedTypeSymbol type, ModelCost cost, AnalyzerOptions options)
     {
-        string? declared = Surface.TextOf(Surface.AttributeOf(type, "EtchModelAttribute"));
-        return new[] { declared, cost.File }
-            .Where(static name => !string.IsNullOrEmpty(name))
-            .Select(name => files.FirstOrDefault(file => EndsWith(file.Path, name!)))
-            .FirstOrDefault(static file => file is not null);
+        AnalyzerConfigOptionsProvider provider = options.AnalyzerConfigOptionsProvider;
+        string tail = (Surface.TextOf(Surface.AttributeOf(type, "EtchModelAttribute")) ?? cost.File).Replace('\\', '/');
+        while (tail.StartsWith("./", StringComparison.Ordinal)) tail = tail.Substring(2);
+        if (tail.Length == 0) return null;
+
+        string folder = Text(provider.GlobalOptions, "build_property.ProjectDir").Replace('\\', '/').TrimEnd('/');
+        return options.AdditionalFiles
+            .Where(file => PathOf(file).EndsWith("/" + tail, StringComparison.OrdinalIgnoreCase))
+            .OrderByDescending(file => ClassOf(provider.GetOptions(file)) == type.Name)
+            .ThenByDescending(file => PathOf(file) == $"/{folder}/{tail}")
+            .ThenByDescending(file => PathOf(file).EndsWith("/" + tail, StringComparison.Ordinal))
+            .FirstOrDefault();
     }
 
-    private static bool EndsWith(string path, string tail) =>
-        ("/" + path.Replace('\\', '/')).EndsWith("/" + tail.Replace('\\', '/'), StringComparison.OrdinalIgnoreCase);
+    /// <summary>A file's path with forward slashes and one before it, so that a file name alone ends with its folder's slash too.</summary>
+    private static string PathOf(AdditionalText file) => "/" + file.Path.Replace('\\', '/');
+
+    private static string ClassOf(AnalyzerConfigOptions metadata) =>
+        Text(metadata, "build_metadata.EtchModel.Class") is { Length: > 0 } name ? name : Text(metadata, "build_metadata.AdditionalFiles.Class");
+
+    private static string Text(AnalyzerConfigOptions options, string key) => options.TryGetValue(key, out string? text) ? text : "";
 
     private static Location? ArgumentOf(AttributeData? attribute, BudgetFigure figure, CancellationToken cancel) =>
         (attribute?.ApplicationSyntaxReference?.GetSyntax(cancel) as AttributeSyntax)?.ArgumentList?.Arguments

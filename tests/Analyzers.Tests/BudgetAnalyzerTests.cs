@@ -1,3 +1,4 @@
+using System.Linq;
 using System.Threading.Tasks;
 using Microsoft.CodeAnalysis;
 using Xunit;
@@ -135,7 +136,7 @@ public class BudgetAnalyzerTests
     [Fact]
     public async Task Without_the_models_file_the_class_is_the_place()
     {
-        var project = new Harness(Unlimited) { Generated = Generated, ModelPath = null, Properties = new() { ["build_property.EtchMaxRam"] = "16511" } };
+        var project = new Harness(Unlimited) { Generated = Generated, Models = [], Properties = new() { ["build_property.EtchMaxRam"] = "16511" } };
         Assert.True(Assert.Single(await project.Diagnose()).Location.IsInSource);
     }
 
@@ -146,8 +147,27 @@ public class BudgetAnalyzerTests
     [InlineData("keywords.tflite", true)]
     public async Task Metadata_belongs_to_the_file_whose_path_ends_so(string path, bool found)
     {
-        var project = new Harness(Unlimited) { Generated = Generated, ModelPath = path, Metadata = new() { ["build_metadata.EtchModel.MaxRam"] = "16511" } };
+        var project = new Harness(Unlimited) { Generated = Generated, Models = [path], Metadata = new() { ["build_metadata.EtchModel.MaxRam"] = "16511" } };
         Assert.Equal(found ? 1 : 0, (await project.Diagnose()).Count);
+    }
+
+    [Theory]
+    [InlineData("keywords.tflite", "Keywords", "/project/a/keywords.tflite", "/project/keywords.tflite", true)]
+    [InlineData("keywords.tflite", "", "/project/a/keywords.tflite", "/project/keywords.tflite", false)]
+    [InlineData("keywords.tflite", "", "/project/keywords.tflite", "/project/a/keywords.tflite", true)]
+    [InlineData("./a\\keywords.tflite", "", "/project/b/keywords.tflite", "/project/a/keywords.tflite", false)]
+    [InlineData("./a\\keywords.tflite", "", "/project/a/keywords.tflite", "/project/b/keywords.tflite", true)]
+    [InlineData("keywords.tflite", "", "/project/a/Keywords.tflite", "/project/a/keywords.tflite", false)]
+    public async Task Of_several_files_it_is_the_generators_choice(string declared, string className, string limited, string other, bool isLimited)
+    {
+        var project = new Harness(Unlimited.Replace("\"keywords.tflite\"", $"@\"{declared}\""))
+        {
+            Generated = Generated,
+            Models = [limited, other],
+            Metadata = new() { ["build_metadata.EtchModel.MaxRam"] = "1", ["build_metadata.EtchModel.Class"] = className },
+            Properties = new() { ["build_property.ProjectDir"] = "/project/" },
+        };
+        Assert.Equal(isLimited ? [limited] : [], (await project.Diagnose()).Select(d => d.Location.GetLineSpan().Path));
     }
 
     [Fact]

@@ -30,13 +30,13 @@ internal sealed class Harness(string markedSource)
     /// <summary>The class that a generator would have written; the user's source may add a part to it.</summary>
     public string Generated { get; init; } = "";
 
-    /// <summary>The model's path, the only additional file; null for a project without one.</summary>
-    public string? ModelPath { get; init; } = "/project/Models/keywords.tflite";
+    /// <summary>The additional files; <see cref="Metadata"/> belongs to the first.</summary>
+    public string[] Models { get; init; } = ["/project/Models/keywords.tflite"];
 
     /// <summary><c>build_property.…</c> of the project.</summary>
     public Dictionary<string, string> Properties { get; init; } = [];
 
-    /// <summary><c>build_metadata.…</c> of the model's item.</summary>
+    /// <summary><c>build_metadata.…</c> of the first model's item.</summary>
     public Dictionary<string, string> Metadata { get; init; } = [];
 
     /// <summary>What analyzers report, by position. Sources that do not compile and analyzers that throw fail the test.</summary>
@@ -94,7 +94,7 @@ internal sealed class Harness(string markedSource)
         Compilation compilation = (await project.GetCompilationAsync())!;
         Assert.Empty(compilation.GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error));
         var options = new AnalyzerOptions(
-            ModelPath is null ? [] : [new ModelText(ModelPath)], new Options(new ConfigOptions(Properties), new ConfigOptions(Metadata)));
+            [.. Models.Select(path => new ModelText(path))], new Options(Properties, path => path == Models[0] ? Metadata : []));
         ImmutableArray<Diagnostic> found = await compilation.WithAnalyzers([.. Analyzers], options).GetAnalyzerDiagnosticsAsync();
         return [.. found.OrderBy(d => d.Location.SourceSpan.Start).ThenBy(d => d.Id)];
     }
@@ -132,13 +132,14 @@ internal sealed class Harness(string markedSource)
         public override SourceText GetText(CancellationToken cancellationToken = default) => throw new InvalidOperationException("binary");
     }
 
-    private sealed class Options(ConfigOptions properties, ConfigOptions metadata) : AnalyzerConfigOptionsProvider
+    private sealed class Options(Dictionary<string, string> properties, Func<string, Dictionary<string, string>> metadata)
+        : AnalyzerConfigOptionsProvider
     {
-        public override AnalyzerConfigOptions GlobalOptions => properties;
+        public override AnalyzerConfigOptions GlobalOptions => new ConfigOptions(properties);
 
         public override AnalyzerConfigOptions GetOptions(SyntaxTree tree) => new ConfigOptions([]);
 
-        public override AnalyzerConfigOptions GetOptions(AdditionalText textFile) => metadata;
+        public override AnalyzerConfigOptions GetOptions(AdditionalText textFile) => new ConfigOptions(metadata(textFile.Path));
     }
 
     private sealed class ConfigOptions(Dictionary<string, string> values) : AnalyzerConfigOptions
