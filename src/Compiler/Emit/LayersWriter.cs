@@ -1,0 +1,206 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Linq;
+using Etch.Ir;
+using Etch.Passes;
+
+namespace Etch.Emit;
+
+/// <summary>Writes the body: a table of contents that calls the layers, and one method for each distinct kernel.</summary>
+internal static class LayersWriter
+{
+    public static string Write(CompiledModel model)
+    {
+        (Names.Port[] inputs, Names.Port[] outputs) = SurfaceWriter.Ports(model);
+        string[] methods = Methods(model);
+        var w = new CodeWriter();
+        SurfaceWriter.WriteFileHead(w, model);
+        WriteMeasures(w, model);
+        w.Line("#pragma warning disable CS0219 // A layer states all of its geometry, whatever its kernel uses of it.");
+        w.Line();
+        using (SurfaceWriter.Namespace(w, model))
+        using (w.Block($"{model.Options.Accessibility} static partial class {model.Options.ClassName}"))
+        {
+            WriteInvoke(w, model, methods, inputs, outputs);
+            for (int i = 0; i < model.Layers.Count; i++)
+            {
+                if (methods.Take(i).Contains(methods[i])) continue;
+                w.Line();
+                WriteHeadline(w, model, methods, i);
+                model.Layers[i].Kernel.Emit(w, methods[i]);
+            }
+        }
+
+        return w.ToString();
+    }
+
+    // The method of each layer: that of the first layer with an equal kernel.
+    private static string[] Methods(CompiledModel model)
+    {
+        var first = new Dictionary<Kernel, string>();
+        return
+        [
+            .. model.Layers.Select((layer, i) =>
+            {
+                if (!first.TryGetValue(layer.Kernel, out string? method)) first[layer.Kernel] = method = InvariantText.Of($"Layer{i}_{layer.Kernel.Name}");
+                return method;
+            }),
+        ];
+    }
+
+    private static void WriteMeasures(CodeWriter w, CompiledModel model)
+    {
+        ModelCost cost = model.Cost;
+        Measures m = model.Measures;
+        long traffic = Math.Max(1, m.TrafficAfter);
+        string Number(long n) => Names.Number(n);
+        string Ratio(double x) => x.ToString("0.00", CultureInfo.InvariantCulture);
+
+        w.Line($"// parameters            {Number(m.Parameters)}");
+        w.Line($"// working memory        {Number(m.WorkingBytes)} bytes: arena, inputs and outputs");
+        w.Line($"// peak of the arena     {Number(cost.Arena)} bytes, lower bound {Number(model.Plan.LowerBound)}");
+        w.Line($"// stack                 {Number(cost.Stack)} bytes");
+        w.Line($"// flash                 {Number(cost.Flash)} bytes: tables {Number(cost.Tables)}, code about {Number(cost.Code)}");
+        w.Line($"// MACs                  {Number(cost.Macs)}, FLOPs {Number(cost.Flops)}");
+        w.Line($"// memory traffic        {Number(m.TrafficBefore)} bytes as filed, {Number(m.TrafficAfter)} after fusion");
+        w.Line($"// operators             {m.OpsBefore} as filed, {m.OpsAfter} layers after rewriting");
+        w.Line($"// operator reuse        {Ratio(m.Reuse)} invocations per kernel ({m.Kernels} kernels)");
+        w.Line($"// compute to memory     {Ratio((double)cost.Macs / traffic)} MACs per byte of traffic");
+        w.Line($"// channel imbalance     {Ratio(m.ChannelImbalance)} (1 is best)");
+        foreach ((string core, int megahertz, double cycles, string source) in Measures.Cores)
+        {
+            string name = InvariantText.Of($"{core} {megahertz} MHz");
+            string time = (cost.Macs * cycles / (megahertz * 1000.0)).ToString("0.0", CultureInfo.InvariantCulture);
+            w.Line($"// {name.PadRight(21)} about {time} ms at {cycles} cycles per MAC ({source})");
+        }
+
+        w.Line("//");
+        w.Line("//   layer                                              output               place                    MACs  share     flash");
+        for (int i = 0; i < model.Layers.Count; i++)
+        {
+            Layer layer = model.Layers[i];
+            Tensor output = model.Graph[layer.Output];
+            string label = InvariantText.Of($"{i} {layer.Op.Name} {Short(output.Name)}");
+            LayerCost c = cost.Layers[i];
+            double share = cost.Macs == 0 ? 0 : 100.0 * c.Macs / cost.Macs;
+            string percent = share.ToString("0.0", CultureInfo.InvariantCulture) + " %";
+            w.Line($"//   {label.PadRight(50)} {Dimensions(output).PadRight(20)} {Where(model, layer.Output).PadRight(18)} {Number(c.Macs).PadLeft(10)} {percent.PadLeft(6)} {Number(c.Flash).PadLeft(9)}");
+        }
+
+        w.Line();
+    }
+
+    private static string Where(CompiledModel model, int id)
+    {
+        Location location = model.Plan.Locations[id];
+        return location.Place switch
+        {
+            Place.Arena => InvariantText.Of($"[{location.At} … {location.At + model.Graph[id].ByteCount})"),
+            Place.Output => "→ output",
+            _ => "input",
+        };
+    }
+
+    // The end of a long name tells layers apart.
+    private static string Short(string name) => name.Length <= 28 ? name : "…" + name.Substring(name.Length - 27);
+
+    private static string Dimensions(Tensor tensor) => string.Join("×", tensor.Shape);
+
+    private static void WriteInvoke(CodeWriter w, CompiledModel model, string[] methods, Names.Port[] inputs, Names.Port[] outputs)
+    {
+        // A span for each tensor that has bytes: the caller's parameters, slices of the arena.
+        var spans = new Dictionary<int, string>();
+        var taken = new HashSet<string>(inputs.Concat(outputs).Select(p => p.Parameter)) { "arena", "state", "image" };
+        for (int i = 0; i < inputs.Length; i++) spans[model.Graph.Inputs[i]] = inputs[i].Parameter;
+        for (int i = 0; i < outputs.Length; i++) spans[Root(model.Graph, model.Graph.Outputs[i])] = outputs[i].Parameter;
+
+        using (w.Block($"static partial void InvokeLayers({SurfaceWriter.Parameters(inputs, outputs)})"))
+        {
+            foreach (Layer layer in model.Layers)
+            {
+                int root = Root(model.Graph, layer.Output);
+                if (spans.ContainsKey(root)) continue;
+                Tensor tensor = model.Graph[root];
+                string name = spans[root] = Names.Unique(Names.Camel(tensor.Name, "tensor"), taken);
+                string slice = InvariantText.Of($"arena.Slice({model.Plan.Locations[root].At}, {tensor.ByteCount})");
+                string type = tensor.Type.Keyword();
+                w.Line($"Span<{type}> {name} = {(type == "sbyte" ? slice : $"MemoryMarshal.Cast<sbyte, {type}>({slice})")}; // {Dimensions(tensor)}");
+            }
+
+            w.Line();
+            var tables = ConstantsWriter.Names(model);
+            for (int i = 0; i < model.Layers.Count; i++) WriteCall(w, model, i, methods[i], spans, tables);
+        }
+    }
+
+    private static void WriteCall(
+        CodeWriter w, CompiledModel model, int index, string method, Dictionary<int, string> spans, Dictionary<Table, string> tables)
+    {
+        Layer layer = model.Layers[index];
+        Kernel kernel = layer.Kernel;
+        string[] inputs = [.. layer.Inputs.Select(id => spans[Root(model.Graph, id)])];
+        string output = spans[Root(model.Graph, layer.Output)];
+        string[] constants = [.. layer.Tables.Select(t => tables[t])];
+        if (kernel.Rows == 0)
+        {
+            Call(w, method, [.. inputs, output, .. constants]);
+            return;
+        }
+
+        string last = InvariantText.Of($"{kernel.Rows}");
+        if (kernel.Batch == 1)
+        {
+            Call(w, method, [inputs[0], "0", output, "0", last, .. constants]);
+            return;
+        }
+
+        int input = model.Graph[layer.Inputs[0]].ElementCount / kernel.Batch, each = model.Graph[layer.Output].ElementCount / kernel.Batch;
+        using (w.Block($"for (int image = 0; image < {kernel.Batch}; image++)"))
+        {
+            string from = InvariantText.Of($"{inputs[0]}.Slice(image * {input}, {input})"), to = InvariantText.Of($"{output}.Slice(image * {each}, {each})");
+            Call(w, method, [from, "0", to, "0", last, .. constants]);
+        }
+    }
+
+    // A call on one line, or with its tables on lines of their own where it would be too long.
+    private static void Call(CodeWriter w, string method, string[] arguments)
+    {
+        string line = $"{method}({string.Join(", ", arguments)});";
+        if (line.Length <= 104)
+        {
+            w.Line(line);
+            return;
+        }
+
+        int split = Array.FindIndex(arguments, a => a.StartsWith("Layer", StringComparison.Ordinal) && a.Contains("_"));
+        if (split < 0) split = arguments.Length;
+        string head = string.Join(", ", arguments.Take(split)), tail = string.Join(", ", arguments.Skip(split));
+        w.Line(tail.Length == 0 ? $"{method}(\n    {head});" : $"{method}(\n    {head},\n    {tail});");
+    }
+
+    private static void WriteHeadline(CodeWriter w, CompiledModel model, string[] methods, int index)
+    {
+        Layer layer = model.Layers[index];
+        Graph graph = model.Graph;
+        w.Line($"// layer {index} · {Short(layer.Op.LayerName(graph))} · {layer.Op.Describe(graph)}");
+        string[] others = [.. Enumerable.Range(index + 1, methods.Length - index - 1).Where(i => methods[i] == methods[index]).Select(i => InvariantText.Of($"{i}"))];
+        if (others.Length > 0) w.Line($"// and, with their own tables, layer{(others.Length > 1 ? "s" : "")} {string.Join(", ", others)}");
+        foreach (int id in layer.Op.Inputs.Where(id => id >= 0)) w.Line("//   " + TensorLine(graph[id]));
+        w.Line("//   → " + TensorLine(graph[layer.Output]));
+    }
+
+    private static string TensorLine(Tensor tensor)
+    {
+        string shape = $"{tensor.Type.Name()} {Dimensions(tensor)}";
+        string quantization = tensor.Quantization switch
+        {
+            null => "",
+            { IsPerChannel: true } q => InvariantText.Of($"per channel along dimension {q.Axis}"),
+            { } q => InvariantText.Of($"scale {q.Scale.ToString("G9", CultureInfo.InvariantCulture)}, zero point {q.ZeroPoint}"),
+        };
+        return $"{shape.PadRight(22)} {quantization}".TrimEnd();
+    }
+
+    private static int Root(Graph graph, int id) => graph[id].ViewOf < 0 ? id : graph[id].ViewOf;
+}

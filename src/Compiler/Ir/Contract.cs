@@ -1,0 +1,140 @@
+using System;
+using System.Linq;
+using Etch.Diagnostics;
+
+namespace Etch.Ir;
+
+/// <summary>What an operator asks of its tensors and options, said fluently; every breach becomes a problem that names the layer.</summary>
+internal sealed class Contract(Graph graph, Op op, Problems problems)
+{
+    private bool _isBroken;
+
+    public Graph Graph { get; } = graph;
+
+    /// <summary>True while no demand was broken: later demands may then rely on earlier ones.</summary>
+    public bool Holds => !_isBroken;
+
+    /// <summary>A tensor that must be there.</summary>
+    public TensorContract Input(int index)
+    {
+        int id = index < op.Inputs.Count ? op.Inputs[index] : -1;
+        if (id < 0) Break(Ids.UnsupportedOption, $"needs input {index}");
+        return new TensorContract(this, id, $"input {index}");
+    }
+
+    public TensorContract Output(int index)
+    {
+        int id = index < op.Outputs.Count ? op.Outputs[index] : -1;
+        if (id < 0) Break(Ids.UnsupportedOption, $"needs output {index}");
+        return new TensorContract(this, id, $"output {index}");
+    }
+
+    /// <summary>A tensor that may be absent; then nothing is asked of it.</summary>
+    public TensorContract Optional(int index) => new(this, index < op.Inputs.Count ? op.Inputs[index] : -1, $"input {index}");
+
+    /// <summary>A demand on options; <paramref name="demand"/> continues "CONV_2D …".</summary>
+    public void Require(bool holds, string demand)
+    {
+        if (!holds) Break(Ids.UnsupportedOption, demand);
+    }
+
+    /// <summary>A demand on quantisation; <paramref name="demand"/> continues "CONV_2D …".</summary>
+    public void RequireQuantization(bool holds, string demand)
+    {
+        if (!holds) Break(Ids.InvalidQuantization, demand);
+    }
+
+    /// <summary>A factor that the fixed-point arithmetic can apply.</summary>
+    public void Multiplier(params Multiplier[] factors)
+    {
+        RequireQuantization(factors.All(f => f.Shift <= 30), "needs scales whose quotient is below 2^30");
+    }
+
+    /// <summary>Input and output store the same numbers: equal scale and zero point.</summary>
+    public void SameQuantization(int input, int output)
+    {
+        if (!Holds) return;
+        Quantization? a = Graph[op.Inputs[input]].Quantization, b = Graph[op.Outputs[output]].Quantization;
+        RequireQuantization(
+            (a is null && b is null) || (a is not null && b is not null && a.Scale == b.Scale && a.ZeroPoint == b.ZeroPoint),
+            $"needs equal quantisation of input {input} and output {output}");
+    }
+
+    public void Break(string id, string demand)
+    {
+        _isBroken = true;
+        string layer = op.Outputs.Count > 0 ? op.LayerName(Graph) : "?";
+        problems.Add(id, $"{layer}: {op.Name} {demand}");
+    }
+}
+
+/// <summary>Demands on one tensor of an operator. An absent optional tensor satisfies all of them.</summary>
+internal sealed class TensorContract(Contract contract, int id, string place)
+{
+    // After the first breach the tensor's later demands say nothing new.
+    private bool _isBroken;
+
+    public Tensor? Tensor { get; } = id < 0 ? null : contract.Graph[id];
+
+    public TensorContract Type(params ElementType[] types) => Require(
+        t => types.Contains(t.Type), Ids.UnsupportedType,
+        t => $"needs {place} as {string.Join(" or ", types.Select(type => type.Name()))}, and it is {t.Type.Name()}{Advice(t)}");
+
+    public TensorContract Int8() => Type(ElementType.Int8).PerTensor();
+
+    public TensorContract Int32() => Type(ElementType.Int32);
+
+    /// <summary>A constant with at least one element.</summary>
+    public TensorContract Constant() => Require(
+        t => t.IsConstant && t.ElementCount > 0, Ids.UnsupportedOption, _ => $"needs {place} as a constant");
+
+    public TensorContract Rank(params int[] ranks) => Require(
+        t => ranks.Contains(t.Shape.Count), Ids.UnsupportedOption,
+        t => $"needs {place} with {string.Join(" or ", ranks)} dimensions, and it has the shape [{t.Shape}]");
+
+    public TensorContract Shape(params int[] shape) => Require(
+        t => t.Shape.SequenceEqual(shape), Ids.UnsupportedOption,
+        t => $"needs {place} with the shape [{string.Join(", ", shape)}], and it has [{t.Shape}]");
+
+    public TensorContract Elements(int count) => Require(
+        t => t.ElementCount == count, Ids.UnsupportedOption,
+        t => $"needs {place} with {count} elements, and it has the shape [{t.Shape}]");
+
+    /// <summary>One scale and one zero point that the type can store.</summary>
+    public TensorContract PerTensor() => Quantized()
+        .Require(t => t.Quantization is not { IsPerChannel: true }, Ids.InvalidQuantization, _ => $"needs {place} quantised per tensor")
+        .Require(
+            t => t.Quantization is null || (t.ZeroPoint >= t.Type.Min() && t.ZeroPoint <= t.Type.Max()), Ids.InvalidQuantization,
+            t => $"needs the zero point of {place} inside {t.Type.Name()}, and it is {t.ZeroPoint}");
+
+    /// <summary>One scale, or one for each index of dimension <paramref name="axis"/>.</summary>
+    public TensorContract PerChannel(int axis) => Quantized().Require(
+        t => t.Quantization is not { IsPerChannel: true } q || (q.Axis == axis && axis < t.Shape.Count && q.Scales.Count == t.Shape[axis]),
+        Ids.InvalidQuantization,
+        t => $"needs {place} quantised per tensor or along dimension {axis}, and it has {t.Quantization!.Scales.Count} scales along dimension {t.Quantization.Axis}");
+
+    /// <summary>All zero points are 0, as the TFLite quantisation specification asks of filters.</summary>
+    public TensorContract Symmetric() => Require(
+        t => t.Quantization is null || t.Quantization.ZeroPoints.All(z => z == 0), Ids.InvalidQuantization,
+        t => $"needs {place} with zero point 0, and it has {t.Quantization!.ZeroPoints.First(z => z != 0)}");
+
+    /// <summary>Scales are there, finite and positive.</summary>
+    public TensorContract Quantized() => Require(
+        t => t.Quantization is { } q && q.Scales.All(s => s > 0 && !float.IsInfinity(s)), Ids.InvalidQuantization,
+        t => $"needs a finite positive scale on {place}{(t.Quantization is null ? ", and it has none: quantise the model to int8 with a representative data set" : "")}");
+
+    private TensorContract Require(Func<Tensor, bool> holds, string id, Func<Tensor, string> demand)
+    {
+        if (Tensor is null || _isBroken || holds(Tensor)) return this;
+        _isBroken = true;
+        contract.Break(id, demand(Tensor));
+        return this;
+    }
+
+    private static string Advice(Tensor tensor) => tensor.Type switch
+    {
+        ElementType.Float32 => ": convert the model with full integer quantisation (a representative data set and inference types int8)",
+        ElementType.UInt8 => ": models of the older uint8 converter have to be converted again to int8",
+        _ => "",
+    };
+}

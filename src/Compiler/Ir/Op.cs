@@ -1,0 +1,102 @@
+using System;
+
+namespace Etch.Ir;
+
+/// <summary>What a layer means: an operator of the file with its options. Its members are the checklist for a new operator.</summary>
+/// <remarks>Immutable; passes change an operator through <c>with</c>. Shapes, types and constants are read from the graph.</remarks>
+internal abstract record Op
+{
+    /// <summary>Tensor ids; −1 where an optional input is absent.</summary>
+    public required EquatableArray<int> Inputs { get; init; }
+
+    /// <summary>Tensor ids.</summary>
+    public required EquatableArray<int> Outputs { get; init; }
+
+    /// <summary>The operator's name in the TFLite schema.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>States what the operator asks of its tensors and options; every breach becomes a problem. Never throws.</summary>
+    public abstract void Check(Contract c);
+
+    /// <summary>The operator with its options, for headlines: <c>CONV_2D 3×3, stride 2×2, SAME, RELU</c>.</summary>
+    public virtual string Describe(Graph graph) => Name;
+
+    /// <summary>Multiply-accumulate operations of one inference.</summary>
+    public virtual long Macs(Graph graph) => 0;
+
+    /// <summary>Computes the outputs from the inputs by the plain loops of the specification.</summary>
+    public abstract void Reference(Values values);
+
+    /// <summary>True for an operator that maps every element of an 8-bit tensor by itself: <c>TabulateUnary</c> makes it a table.</summary>
+    public virtual bool IsElementwiseUnary => false;
+
+    /// <summary>True for an operator that only gives bytes another shape: <c>RemoveViews</c> drops it.</summary>
+    public virtual bool IsView => false;
+
+    /// <summary>Chooses how the layer is computed. Called after the passes; the contract holds.</summary>
+    public virtual Layer SelectKernel(Graph graph, CompileOptions options) =>
+        throw new InvalidOperationException($"a pass should have rewritten {Name}");
+
+    /// <summary>The name of the layer in messages and reports: that of its first output.</summary>
+    public string LayerName(Graph graph) => graph[Outputs[0]].Name;
+
+    protected int Input(int index) => index < Inputs.Count ? Inputs[index] : -1;
+}
+
+/// <summary>How a layer is computed: only numbers, so that equal kernels are emitted once. Everything is decided; emitting prints.</summary>
+internal abstract record Kernel
+{
+    /// <summary>The last part of the emitted method's name.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Output rows of one image for a kernel that computes a range of rows, else 0: then it computes everything at once.</summary>
+    public virtual int Rows => 0;
+
+    /// <summary>Images that a row kernel is called for.</summary>
+    public virtual int Batch => 1;
+
+    /// <summary>Bytes that the emitted method takes from the stack by <c>stackalloc</c>.</summary>
+    public virtual int StackBytes => 0;
+
+    /// <summary>Estimated bytes of machine code.</summary>
+    public abstract int CodeBytes { get; }
+
+    /// <summary>True when the output may lie on the bytes of the input (of equal size) at this place in the layer's inputs.</summary>
+    public virtual bool CanOverwrite(int input) => false;
+
+    /// <summary>Writes the method and those that only it calls.</summary>
+    public abstract void Emit(Emit.CodeWriter w, string method);
+}
+
+/// <summary>A constant table of a layer. <see cref="Data"/> is little endian.</summary>
+internal sealed record Table(string Name, ElementType Type, EquatableArray<byte> Data)
+{
+    public int Length => Data.Count / Type.Size();
+
+    public static Table Of(string name, sbyte[] values) => new(name, ElementType.Int8, (byte[])(object)values.Clone());
+
+    public static Table Of(string name, byte[] values) => new(name, ElementType.UInt8, values);
+
+    public static Table Of(string name, short[] values) => Of(name, ElementType.Int16, values, 2);
+
+    public static Table Of(string name, int[] values) => Of(name, ElementType.Int32, values, 4);
+
+    public static Table Of(string name, float[] values) => Of(name, ElementType.Float32, values, 4);
+
+    private static Table Of(string name, ElementType type, Array values, int size)
+    {
+        byte[] data = new byte[values.Length * size];
+        Buffer.BlockCopy(values, 0, data, 0, data.Length);
+        return new Table(name, type, data);
+    }
+}
+
+/// <summary>An operator with the kernel that computes it: arguments in the order of the emitted method's parameters.</summary>
+/// <param name="Op">What it means.</param>
+/// <param name="Kernel">How it is computed.</param>
+/// <param name="Inputs">Ids of the tensors that the kernel reads at run time.</param>
+/// <param name="Tables">The constants that the kernel reads.</param>
+internal sealed record Layer(Op Op, Kernel Kernel, EquatableArray<int> Inputs, EquatableArray<Table> Tables)
+{
+    public int Output => Op.Outputs[0];
+}

@@ -1,0 +1,129 @@
+using System;
+using System.Linq;
+
+namespace Etch.Ir;
+
+internal enum ElementType
+{
+    Bool,
+    Int8,
+    UInt8,
+    Int16,
+    Int32,
+    Int64,
+    Float32,
+}
+
+/// <summary>real = scale · (stored − zero point): one scale for the tensor, or one per index of dimension <see cref="Axis"/>.</summary>
+internal sealed record Quantization(EquatableArray<float> Scales, EquatableArray<int> ZeroPoints, int Axis)
+{
+    public float Scale => Scales[0];
+
+    public int ZeroPoint => ZeroPoints[0];
+
+    public bool IsPerChannel => Scales.Count > 1;
+}
+
+/// <summary>A tensor of the graph. Layout is row-major; images are NHWC, filters OHWI, depthwise filters 1HWO.</summary>
+internal sealed record Tensor
+{
+    public required string Name { get; init; }
+
+    public required ElementType Type { get; init; }
+
+    public required EquatableArray<int> Shape { get; init; }
+
+    public Quantization? Quantization { get; init; }
+
+    /// <summary>The bytes of a constant, little endian; null for what an operator or the caller writes.</summary>
+    public byte[]? Data { get; init; }
+
+    /// <summary>The tensor whose bytes this one renames, or −1. Set by <c>RemoveViews</c>.</summary>
+    public int ViewOf { get; init; } = -1;
+
+    public bool IsConstant => Data is not null;
+
+    public int ElementCount => Shape.Aggregate(1, (product, dimension) => product * dimension);
+
+    public int ByteCount => ElementCount * Type.Size();
+
+    public float Scale => Quantization!.Scale;
+
+    public int ZeroPoint => Quantization!.ZeroPoint;
+
+    /// <summary>The scale of a channel of a filter, whichever way it is quantised.</summary>
+    public float ScaleOf(int channel) => Quantization!.Scales[Quantization.IsPerChannel ? channel : 0];
+
+    /// <summary>The elements of a constant of an integer type that fits 32 bits, or of INT64 cut to them.</summary>
+    public int[] Integers()
+    {
+        byte[] data = Data!;
+        return Type switch
+        {
+            ElementType.Int8 => [.. data.Select(b => (int)unchecked((sbyte)b))],
+            ElementType.UInt8 or ElementType.Bool => [.. data.Select(b => (int)b)],
+            ElementType.Int16 => [.. Enumerable.Range(0, ElementCount).Select(i => (int)unchecked((short)(data[2 * i] | (data[(2 * i) + 1] << 8))))],
+            ElementType.Int32 => [.. Enumerable.Range(0, ElementCount).Select(i => Word(data, 4 * i))],
+            ElementType.Int64 => [.. Enumerable.Range(0, ElementCount).Select(i => Word(data, 8 * i))],
+            _ => throw new InvalidOperationException($"{Name} holds no integers"),
+        };
+    }
+
+    /// <summary>The elements of a constant of type FLOAT32.</summary>
+    public float[] Floats()
+    {
+        float[] floats = new float[ElementCount];
+        Buffer.BlockCopy(Data!, 0, floats, 0, Data!.Length);
+        return floats;
+    }
+
+    /// <summary><c>int8[1, 49, 10, 1]</c></summary>
+    public override string ToString() => $"{Type.Name()}[{Shape}]";
+
+    private static int Word(byte[] data, int at) => data[at] | (data[at + 1] << 8) | (data[at + 2] << 16) | (data[at + 3] << 24);
+}
+
+internal static class ElementTypes
+{
+    public static int Size(this ElementType type) => type switch
+    {
+        ElementType.Int16 => 2,
+        ElementType.Int32 or ElementType.Float32 => 4,
+        ElementType.Int64 => 8,
+        _ => 1,
+    };
+
+    /// <summary>The name in shapes and messages: <c>int8</c>.</summary>
+    public static string Name(this ElementType type) => type.ToString().ToLowerInvariant();
+
+    /// <summary>The element type of a span in emitted code.</summary>
+    public static string Keyword(this ElementType type) => type switch
+    {
+        ElementType.Int8 => "sbyte",
+        ElementType.UInt8 => "byte",
+        ElementType.Bool => "bool",
+        ElementType.Int16 => "short",
+        ElementType.Int32 => "int",
+        ElementType.Int64 => "long",
+        _ => "float",
+    };
+
+    /// <summary>The smallest value that the type stores.</summary>
+    public static int Min(this ElementType type) => type switch
+    {
+        ElementType.Int8 => sbyte.MinValue,
+        ElementType.Int16 => short.MinValue,
+        ElementType.Int32 => int.MinValue,
+        _ => 0,
+    };
+
+    /// <summary>The largest value that the type stores.</summary>
+    public static int Max(this ElementType type) => type switch
+    {
+        ElementType.Int8 => sbyte.MaxValue,
+        ElementType.UInt8 => byte.MaxValue,
+        ElementType.Int16 => short.MaxValue,
+        ElementType.Int32 => int.MaxValue,
+        _ => 1,
+    };
+}

@@ -1,0 +1,139 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+
+namespace Etch.Ir;
+
+/// <summary>The tensors' values while reference semantics run: <c>int[]</c> for integer types, <c>float[]</c> for FLOAT32.</summary>
+internal sealed class Values
+{
+    private readonly Dictionary<int, Array> _values = [];
+
+    private Values(Graph graph) => Graph = graph;
+
+    public Graph Graph { get; }
+
+    /// <summary>Runs every operator of the graph on the inputs, in graph order.</summary>
+    public static Values Run(Graph graph, params Array[] inputs)
+    {
+        var values = new Values(graph);
+        for (int i = 0; i < inputs.Length; i++) values._values[graph.Inputs[i]] = inputs[i];
+        foreach (Op op in graph.Ops) op.Reference(values);
+        return values;
+    }
+
+    /// <summary>Runs one operator on values for its first input, whatever that tensor's shape.</summary>
+    /// <returns>The first output's values.</returns>
+    public static Array Run(Graph graph, Op op, Array? input = null)
+    {
+        var values = new Values(graph);
+        if (input is not null) values._values[op.Inputs[0]] = input;
+        op.Reference(values);
+        return values._values[op.Outputs[0]];
+    }
+
+    /// <summary>The values of a tensor of an integer type; the tensor has a value.</summary>
+    public int[] Integers(int id) => _values.TryGetValue(id, out Array? value) ? (int[])value : Constant(id, () => Graph[id].Integers());
+
+    /// <summary>The values of a FLOAT32 tensor; the tensor has a value.</summary>
+    public float[] Floats(int id) => _values.TryGetValue(id, out Array? value) ? (float[])value : Constant(id, () => Graph[id].Floats());
+
+    public Array this[int id] => Graph[id].Type == ElementType.Float32 ? Floats(id) : Integers(id);
+
+    public void Set(int id, Array value) => _values[id] = value;
+
+    /// <summary>A value in the tensor's memory format, little endian.</summary>
+    public byte[] Bytes(int id) => Bytes(Graph[id].Type, this[id]);
+
+    /// <summary>A value in its memory format, little endian.</summary>
+    public static byte[] Bytes(ElementType type, Array value)
+    {
+        byte[] bytes = new byte[value.Length * type.Size()];
+        if (value is int[] integers && type is not ElementType.Int32)
+        {
+            int size = type.Size();
+            for (int i = 0; i < integers.Length; i++)
+            {
+                for (int b = 0; b < size; b++) bytes[(i * size) + b] = unchecked((byte)((long)integers[i] >> (8 * b)));
+            }
+        }
+        else
+        {
+            Buffer.BlockCopy(value, 0, bytes, 0, bytes.Length);
+        }
+
+        return bytes;
+    }
+
+    private T[] Constant<T>(int id, Func<T[]> read)
+    {
+        T[] value = read();
+        _values[id] = value;
+        return value;
+    }
+}
+
+/// <summary>Index arithmetic of row-major shapes.</summary>
+internal static class Shapes
+{
+    /// <summary>Elements between neighbours along each dimension.</summary>
+    public static int[] Strides(IReadOnlyList<int> shape)
+    {
+        int[] strides = new int[shape.Count];
+        int stride = 1;
+        for (int d = shape.Count - 1; d >= 0; d--)
+        {
+            strides[d] = stride;
+            stride *= shape[d];
+        }
+
+        return strides;
+    }
+
+    public static int Count(IEnumerable<int> shape) => shape.Aggregate(1, (product, dimension) => product * dimension);
+
+    /// <summary>The strides of <paramref name="shape"/> seen through <paramref name="broadcast"/>: 0 along dimensions that are repeated.</summary>
+    public static int[] BroadcastStrides(IReadOnlyList<int> shape, IReadOnlyList<int> broadcast)
+    {
+        int[] own = Strides(shape);
+        int[] strides = new int[broadcast.Count];
+        int missing = broadcast.Count - shape.Count;
+        for (int d = missing; d < broadcast.Count; d++) strides[d] = shape[d - missing] == 1 ? 0 : own[d - missing];
+        return strides;
+    }
+
+    /// <summary>Numpy's broadcast of two shapes, or null when they do not fit.</summary>
+    public static int[]? Broadcast(IReadOnlyList<int> a, IReadOnlyList<int> b)
+    {
+        int rank = Math.Max(a.Count, b.Count);
+        int[] result = new int[rank];
+        for (int d = 0; d < rank; d++)
+        {
+            int x = d < rank - a.Count ? 1 : a[d - rank + a.Count];
+            int y = d < rank - b.Count ? 1 : b[d - rank + b.Count];
+            if (x != y && x != 1 && y != 1) return null;
+            result[d] = x == 1 ? y : x;
+        }
+
+        return result;
+    }
+
+    /// <summary>Calls back for every index of a shape in row-major order, with the offsets that the index has under several strides.</summary>
+    public static void ForEach(IReadOnlyList<int> shape, int[][] strides, Action<int, int[]> visit)
+    {
+        int count = Count(shape);
+        int[] index = new int[shape.Count];
+        int[] offsets = new int[strides.Length];
+        for (int i = 0; i < count; i++)
+        {
+            visit(i, offsets);
+            for (int d = shape.Count - 1; d >= 0; d--)
+            {
+                for (int s = 0; s < strides.Length; s++) offsets[s] += strides[s][d];
+                if (++index[d] < shape[d]) break;
+                for (int s = 0; s < strides.Length; s++) offsets[s] -= strides[s][d] * shape[d];
+                index[d] = 0;
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+using System;
+using Etch.Emit;
+using Etch.Ir;
+using Etch.Tflite;
+
+namespace Etch.Ops;
+
+/// <summary>ADD: both inputs scaled to twice the larger scale with 20 more bits, added, requantised and clamped.</summary>
+/// <remarks>Prepare of add_common.cc and reference/add.h in TFLite: the multipliers are computed in double.</remarks>
+internal sealed record Add : Op
+{
+    public required Activation Activation { get; init; }
+
+    public override string Name => "ADD";
+
+    // ---- import ----
+    public static Op Import(OperatorReader r) => new Add { Inputs = r.Inputs, Outputs = r.Outputs, Activation = r.Activation(0) };
+
+    // ---- contract ----
+    public override void Check(Contract c)
+    {
+        Binary.Check(c, Activation);
+        if (c.Holds) Of(c.Graph).Check(c);
+    }
+
+    public override string Describe(Graph graph) => Name + Activation.Describe();
+
+    // ---- reference ----
+    public override void Reference(Values values)
+    {
+        ScaledSum sum = Of(values.Graph);
+        Tensor output = values.Graph[Outputs[0]];
+        (int Min, int Max) range = Quantize.Range(Activation, output);
+        Binary.Reference(values, this, (a, b) => FixedPoint.Clamp(sum.Result(a, b, 1) + output.ZeroPoint, range.Min, range.Max));
+    }
+
+    // ---- kernel ----
+    public override Layer SelectKernel(Graph graph, CompileOptions options) =>
+        Of(graph).Layer(graph, this, "Add", "+", Quantize.Range(Activation, graph[Outputs[0]]), options);
+
+    private ScaledSum Of(Graph graph)
+    {
+        double scale1 = graph[Inputs[0]].Scale, scale2 = graph[Inputs[1]].Scale, output = graph[Outputs[0]].Scale;
+        double twice = 2 * Math.Max(scale1, scale2);
+        return new ScaledSum(
+            Multiplier.Of(scale1 / twice), Multiplier.Of(scale2 / twice), Multiplier.Of(twice / ((1 << ScaledSum.LeftShift) * output)));
+    }
+}
+
+/// <summary>The arithmetic of ADD and SUB: inputs shifted left by 20 bits and scaled to one scale, then the sum scaled to the output's.</summary>
+internal sealed record ScaledSum(Multiplier First, Multiplier Second, Multiplier Output)
+{
+    public const int LeftShift = 20;
+
+    public void Check(Contract c)
+    {
+        c.RequireQuantization(
+            First.Shift <= 0 && Second.Shift <= 0 && Output.Shift <= 0,
+            "needs an output scale above 2^-19 of the larger input scale");
+    }
+
+    /// <summary>The sum of two inputs without their zero points, in the output's scale; <paramref name="sign"/> is −1 for a difference.</summary>
+    public int Result(int a, int b, int sign) =>
+        Output.Apply(First.Apply(a << LeftShift) + (sign * Second.Apply(b << LeftShift)));
+
+    public Layer Layer(Graph graph, Op op, string name, string sign, (int Min, int Max) range, CompileOptions options) => Binary.Layer(
+        graph, op, name, range, options,
+        [
+            InvariantText.Of($"const int LeftShift = {LeftShift};"),
+            InvariantText.Of($"const int Multiplier1 = {First.Value}, Shift1 = {First.Shift}, Multiplier2 = {Second.Value}, Shift2 = {Second.Shift};"),
+            InvariantText.Of($"const int OutputMultiplier = {Output.Value}, OutputShift = {Output.Shift};"),
+        ],
+        [
+            "int scaled1 = FixedPoint.MultiplyByQuantizedMultiplier(a << LeftShift, Multiplier1, Shift1);",
+            "int scaled2 = FixedPoint.MultiplyByQuantizedMultiplier(b << LeftShift, Multiplier2, Shift2);",
+            $"int result = FixedPoint.MultiplyByQuantizedMultiplier(scaled1 {sign} scaled2, OutputMultiplier, OutputShift);",
+        ]);
+}

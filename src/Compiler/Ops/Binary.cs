@@ -1,0 +1,100 @@
+using System.Linq;
+using Etch.Emit;
+using Etch.Ir;
+
+namespace Etch.Ops;
+
+/// <summary>What ADD, SUB and MUL share: two int8 inputs that broadcast as numpy's do, one formula for each element.</summary>
+internal static class Binary
+{
+    public static void Check(Contract c, Activation activation)
+    {
+        Tensor? a = c.Input(0).Int8().Tensor, b = c.Input(1).Int8().Tensor;
+        c.Output(0).Int8();
+        c.Require(activation <= Activation.Relu6, "has an activation that is not supported");
+        if (!c.Holds) return;
+
+        int[]? shape = Shapes.Broadcast(a!.Shape, b!.Shape);
+        c.Require(shape is not null, $"needs inputs that broadcast, and they have the shapes [{a.Shape}] and [{b.Shape}]");
+        if (shape is not null) c.Output(0).Shape(shape);
+    }
+
+    /// <summary>Calls the formula for each element of the output.</summary>
+    public static void Reference(Values values, Op op, System.Func<int, int, int> formula)
+    {
+        Graph graph = values.Graph;
+        Tensor a = graph[op.Inputs[0]], b = graph[op.Inputs[1]], output = graph[op.Outputs[0]];
+        int[] x = values.Integers(op.Inputs[0]), y = values.Integers(op.Inputs[1]), z = new int[output.ElementCount];
+        int[][] strides = [Shapes.BroadcastStrides(a.Shape, output.Shape), Shapes.BroadcastStrides(b.Shape, output.Shape)];
+        Shapes.ForEach(output.Shape, strides, (i, at) => z[i] = formula(x[at[0]] - a.ZeroPoint, y[at[1]] - b.ZeroPoint));
+        values.Set(op.Outputs[0], z);
+    }
+
+    /// <summary>The layer; <paramref name="lines"/> compute <c>int result</c> from <c>int a</c> and <c>int b</c>, both without their zero points.</summary>
+    public static Layer Layer(Graph graph, Op op, string name, (int Min, int Max) range, CompileOptions options, string[] constants, string[] lines)
+    {
+        Tensor a = graph[op.Inputs[0]], b = graph[op.Inputs[1]], output = graph[op.Outputs[0]];
+        Nest nest = Nest.Of(
+            output.Shape.ToArray(), Shapes.Strides(output.Shape),
+            Shapes.BroadcastStrides(a.Shape, output.Shape), Shapes.BroadcastStrides(b.Shape, output.Shape));
+        var kernel = new BinaryKernel(
+            name, nest, a.IsConstant, b.IsConstant, a.ZeroPoint, b.ZeroPoint, output.ZeroPoint, range.Min, range.Max, constants, lines, options.CheckOverflow);
+        int[] inputs = [.. op.Inputs.Where(id => !graph[id].IsConstant)];
+        Table[] tables =
+        [
+            .. a.IsConstant ? [new Table("Input1", ElementType.Int8, a.Data!)] : System.Array.Empty<Table>(),
+            .. b.IsConstant ? [new Table("Input2", ElementType.Int8, b.Data!)] : System.Array.Empty<Table>(),
+        ];
+        return new Layer(op, kernel, inputs, tables);
+    }
+
+    private sealed record BinaryKernel(
+        string Operator, Nest Nest, bool IsConstant1, bool IsConstant2, int ZeroPoint1, int ZeroPoint2, int OutputZeroPoint, int Min, int Max,
+        EquatableArray<string> Constants, EquatableArray<string> Lines, bool IsUnchecked) : Kernel
+    {
+        public override string Name => Operator;
+
+        public override int CodeBytes => 320;
+
+        // Each element is read before the one at the same place is written.
+        public override bool CanOverwrite(int input) => Nest.IsDense(input == 0 && !IsConstant1 ? 1 : 2);
+
+        public override void Emit(CodeWriter w, string method)
+        {
+            const string First = "ReadOnlySpan<sbyte> input1", Second = "ReadOnlySpan<sbyte> input2";
+            string inputs = string.Join(", ", new[] { IsConstant1 ? "" : First, IsConstant2 ? "" : Second }.Where(p => p.Length > 0));
+            string tables = string.Join(", ", new[] { IsConstant1 ? First : "", IsConstant2 ? Second : "" }.Where(p => p.Length > 0));
+            w.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
+            using (w.Method(method, inputs + ", Span<sbyte> output", tables))
+            {
+                w.Line($"const int ZeroPoint1 = {ZeroPoint1}, ZeroPoint2 = {ZeroPoint2}, OutputZeroPoint = {OutputZeroPoint};");
+                foreach (string constant in Constants) w.Line(constant);
+                w.Line($"const int ActivationMin = {Min}, ActivationMax = {Max};");
+                w.Line();
+                bool isPlain = Nest.Shape.Count <= 1 && Nest.IsDense(1) && Nest.IsDense(2);
+                using (w.Unchecked(IsUnchecked))
+                {
+                    if (isPlain)
+                    {
+                        int count = Shapes.Count(Nest.Shape);
+                        w.Line($"input1 = input1.Slice(0, {count});");
+                        w.Line($"input2 = input2.Slice(0, {count});");
+                        w.Line($"output = output.Slice(0, {count});");
+                        using (w.Block("for (int i = 0; i < output.Length; i++)")) EmitElement(w, "i", "i", "i");
+                    }
+                    else
+                    {
+                        Nest.Emit(w, "i", () => EmitElement(w, Nest.Offset(0, "i"), Nest.Offset(1, "i"), Nest.Offset(2, "i")));
+                    }
+                }
+            }
+        }
+
+        private void EmitElement(CodeWriter w, string to, string from1, string from2)
+        {
+            w.Line($"int a = input1[{from1}] - ZeroPoint1, b = input2[{from2}] - ZeroPoint2;");
+            foreach (string line in Lines) w.Line(line);
+            w.Line($"output[{to}] = (sbyte)FixedPoint.Clamp(result + OutputZeroPoint, ActivationMin, ActivationMax);");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+using System.Collections.Generic;
+using System.Linq;
+using Etch.Emit;
+using Etch.Ir;
+using Etch.Tflite;
+
+namespace Etch.Ops;
+
+/// <summary>DEPTHWISE_CONV_2D: output[y, x, i·m + j] = bias + Σ (input[y·s + ky·d − pad, …, i] − input zero point) · filter[0, ky, kx, i·m + j].</summary>
+/// <remarks>TFLite 8-bit quantisation specification: as CONV_2D, but the filter is 1HWO and its scales lie along dimension 3;
+/// m is the depth multiplier, output channels over input channels.</remarks>
+internal sealed record DepthwiseConv2D : Op
+{
+    public required WindowOptions Options { get; init; }
+
+    public required Activation Activation { get; init; }
+
+    public override string Name => "DEPTHWISE_CONV_2D";
+
+    // ---- import ----
+    public static Op Import(OperatorReader r) => new DepthwiseConv2D
+    {
+        Inputs = r.Inputs,
+        Outputs = r.Outputs,
+        Options = r.Window(dilationSlot: 5),
+        Activation = r.Activation(4),
+    };
+
+    // ---- contract ----
+    public override void Check(Contract c)
+    {
+        Tensor? input = c.Input(0).Int8().Rank(4).Tensor;
+        Tensor? filter = c.Input(1).Type(ElementType.Int8).Constant().Rank(4).PerChannel(axis: 3).Symmetric().Tensor;
+        c.Output(0).Int8().Rank(4);
+        c.Require(Options.IsValid, "needs strides and dilations from 1 to 32767");
+        c.Require(Activation <= Activation.Relu6, "has an activation that is not supported");
+        if (!c.Holds) return;
+
+        int channels = input!.Shape[3], outputs = filter!.Shape[3];
+        c.Optional(2).Int32().Constant().Elements(outputs);
+        c.Require(filter.Shape[0] == 1 && outputs % channels == 0, $"needs a filter [1, height, width, a multiple of {channels}], and it has [{filter.Shape}]");
+        Window2D window = Geometry(c.Graph);
+        c.Output(0).Shape(input.Shape[0], window.OutputHeight, window.OutputWidth, outputs);
+        c.Multiplier(Multipliers(c.Graph));
+    }
+
+    public override string Describe(Graph graph) => $"{Name} {Geometry(graph).Describe(Options)}{Activation.Describe()}";
+
+    public override long Macs(Graph graph)
+    {
+        Tensor filter = graph[Inputs[1]];
+        return (long)graph[Outputs[0]].ElementCount * filter.Shape[1] * filter.Shape[2];
+    }
+
+    // ---- reference ----
+    public override void Reference(Values values)
+    {
+        Tensor input = values.Graph[Inputs[0]], filter = values.Graph[Inputs[1]], output = values.Graph[Outputs[0]];
+        int[] x = values.Integers(Inputs[0]), w = values.Integers(Inputs[1]), y = new int[output.ElementCount];
+        int[]? bias = Input(2) < 0 ? null : values.Integers(Inputs[2]);
+        Window2D g = Geometry(values.Graph);
+        Multiplier[] multipliers = Multipliers(values.Graph);
+        (int, int) range = Ir.Quantize.Range(Activation, output);
+        int channels = input.Shape[3], outputs = filter.Shape[3], depthMultiplier = outputs / channels;
+
+        int at = 0;
+        for (int n = 0; n < input.Shape[0]; n++)
+        for (int oy = 0; oy < g.OutputHeight; oy++)
+        for (int ox = 0; ox < g.OutputWidth; ox++)
+        for (int oc = 0; oc < outputs; oc++)
+        {
+            int acc = bias?[oc] ?? 0;
+            for (int ky = 0; ky < g.FilterHeight; ky++)
+            for (int kx = 0; kx < g.FilterWidth; kx++)
+            {
+                int iy = (oy * g.StrideY) - g.PadTop + (ky * g.DilationY), ix = (ox * g.StrideX) - g.PadLeft + (kx * g.DilationX);
+                if (iy < 0 || iy >= g.InputHeight || ix < 0 || ix >= g.InputWidth) continue;
+                int source = (((((n * g.InputHeight) + iy) * g.InputWidth) + ix) * channels) + (oc / depthMultiplier);
+                acc = unchecked(acc + ((x[source] - input.ZeroPoint) * w[(((ky * g.FilterWidth) + kx) * outputs) + oc]));
+            }
+
+            y[at++] = Requantization.Apply(acc, multipliers[oc], output.ZeroPoint, range);
+        }
+
+        values.Set(Outputs[0], y);
+    }
+
+    // ---- kernel ----
+    public override Layer SelectKernel(Graph graph, CompileOptions options)
+    {
+        Tensor input = graph[Inputs[0]], filter = graph[Inputs[1]], output = graph[Outputs[0]];
+        Window2D window = Geometry(graph);
+        int channels = input.Shape[3], outputs = filter.Shape[3], taps = window.Taps;
+
+        // Channel by channel, each with its taps in reading order.
+        int[] stored = filter.Integers();
+        int[] weights = new int[stored.Length];
+        for (int oc = 0; oc < outputs; oc++)
+        {
+            for (int tap = 0; tap < taps; tap++) weights[(oc * taps) + tap] = stored[(tap * outputs) + oc];
+        }
+
+        (int[] bias, long[] bounds) = DotProducts.Fold(weights, Input(2) < 0 ? null : graph[Inputs[2]].Integers(), outputs, taps, input.ZeroPoint);
+        var tables = new List<Table> { Table.Of("Filter", [.. weights.Select(w => (sbyte)w)]), Table.Of("Bias", bias) };
+        Requantization requantization = Requantization.Of(Multipliers(graph), bounds, output, Ir.Quantize.Range(Activation, output), tables);
+        var kernel = new DepthwiseKernel(
+            input.Shape[0],
+            new WindowRows { Window = window, InputChannels = channels, OutputChannels = outputs, Fill = input.ZeroPoint },
+            requantization, options.Unroll != UnrollPolicy.None && taps <= (options.Unroll == UnrollPolicy.Full ? 400 : 64), options.CheckOverflow);
+        return new Layer(this, kernel, new[] { Inputs[0] }, tables.ToArray());
+    }
+
+    private sealed record DepthwiseKernel(int Images, WindowRows Windows, Requantization Output, bool IsUnrolled, bool IsUnchecked) : Kernel
+    {
+        public override string Name => "DepthwiseConv2D";
+
+        public override int Rows => Windows.Window.OutputHeight;
+
+        public override int Batch => Images;
+
+        public override int StackBytes => Windows.StackBytes;
+
+        public override int CodeBytes => Windows.CodeBytes + 200 + Requantization.CodeBytes + (IsUnrolled ? Windows.Window.Taps * 14 : 60);
+
+        public override void Emit(CodeWriter w, string method)
+        {
+            string parameters = "ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias" + (Output.IsPerChannel ? ", " : "") + Output.Parameters;
+            Windows.Emit(w, method, parameters, Output.IsPerChannel ? "filter, bias, multiplier, shift" : "filter, bias");
+            w.Line();
+
+            Window2D g = Windows.Window;
+            int depthMultiplier = Windows.OutputChannels / Windows.InputChannels;
+            w.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
+            using (w.Method(method + "_Run", "ReadOnlySpan<sbyte> window, int rowStride, Span<sbyte> output", parameters))
+            {
+                w.Line($"const int FilterHeight = {g.FilterHeight}, FilterWidth = {g.FilterWidth}, Taps = FilterHeight * FilterWidth;");
+                w.Line($"const int InputChannels = {Windows.InputChannels}, OutputChannels = {Windows.OutputChannels}, Step = {g.StrideX} * InputChannels;");
+                if (depthMultiplier > 1) w.Line($"const int DepthMultiplier = {depthMultiplier};");
+                Output.EmitConstants(w);
+                w.Line();
+                w.Line("// The caller sliced window and output to what is read and written here.");
+                w.Line("ref sbyte pixel = ref MemoryMarshal.GetReference(window);");
+                w.Line("ref sbyte stored = ref MemoryMarshal.GetReference(output);");
+                w.Line("int count = output.Length / OutputChannels;");
+                using (w.Unchecked(IsUnchecked))
+                using (w.Block("for (int i = 0; i < count; i++)"))
+                {
+                    w.Line("ref sbyte weights = ref MemoryMarshal.GetReference(filter);");
+                    using (w.Block("for (int oc = 0; oc < OutputChannels; oc++)"))
+                    {
+                        w.Line($"ref sbyte taps = ref Unsafe.Add(ref pixel, {(depthMultiplier > 1 ? "oc / DepthMultiplier" : "oc")});");
+                        w.Line("int acc = bias[oc];");
+                        if (IsUnrolled) EmitTaps(w, g);
+                        else EmitTapLoop(w);
+                        w.Line("weights = ref Unsafe.Add(ref weights, Taps);");
+                        w.Line($"Unsafe.Add(ref stored, oc) = {Output.Expression("acc", "oc")};");
+                    }
+
+                    w.Line("pixel = ref Unsafe.Add(ref pixel, Step);");
+                    w.Line("stored = ref Unsafe.Add(ref stored, OutputChannels);");
+                }
+
+                Output.EmitFunction(w);
+            }
+        }
+
+        private static void EmitTaps(CodeWriter w, Window2D g)
+        {
+            for (int ky = 0; ky < g.FilterHeight; ky++)
+            {
+                string row = ky == 0 ? "taps" : InvariantText.Of($"row{ky}");
+                if (ky > 0) w.Line($"ref sbyte {row} = ref Unsafe.Add(ref taps, {ky} * rowStride);");
+                for (int kx = 0; kx < g.FilterWidth; kx++)
+                {
+                    int tap = (ky * g.FilterWidth) + kx;
+                    string q = kx == 0 ? row : InvariantText.Of($"Unsafe.Add(ref {row}, {kx} * InputChannels)");
+                    w.Line($"acc += {q} * {(tap == 0 ? "weights" : InvariantText.Of($"Unsafe.Add(ref weights, {tap})"))};");
+                }
+            }
+        }
+
+        private static void EmitTapLoop(CodeWriter w)
+        {
+            w.Line("for (int ky = 0; ky < FilterHeight; ky++)");
+            using (w.Block("for (int kx = 0; kx < FilterWidth; kx++)"))
+            {
+                w.Line("int q = Unsafe.Add(ref taps, (ky * rowStride) + (kx * InputChannels));");
+                w.Line("acc += q * Unsafe.Add(ref weights, (ky * FilterWidth) + kx);");
+            }
+        }
+    }
+
+    private Window2D Geometry(Graph graph)
+    {
+        Tensor filter = graph[Inputs[1]];
+        return Window2D.Of(graph[Inputs[0]], filter.Shape[1], filter.Shape[2], Options);
+    }
+
+    // One for each output channel. Prepare of depthwise_conv_common.cc: everything in double.
+    private Multiplier[] Multipliers(Graph graph)
+    {
+        Tensor filter = graph[Inputs[1]];
+        double input = graph[Inputs[0]].Scale, output = graph[Outputs[0]].Scale;
+        return [.. Enumerable.Range(0, filter.Shape[3]).Select(oc => Multiplier.Of(input * filter.ScaleOf(oc) / output))];
+    }
+}

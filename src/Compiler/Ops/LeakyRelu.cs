@@ -1,0 +1,53 @@
+using System;
+using Etch.Ir;
+using Etch.Tflite;
+
+namespace Etch.Ops;
+
+/// <summary>LEAKY_RELU: x above 0, alpha · x below, each with its own factor.</summary>
+/// <remarks>leaky_relu_common.cc of TFLite Micro: the factors are computed in single precision.</remarks>
+internal sealed record LeakyRelu : Op
+{
+    public required float Alpha { get; init; }
+
+    public override string Name => "LEAKY_RELU";
+
+    // ---- import ----
+    public static Op Import(OperatorReader r) => new LeakyRelu { Inputs = r.Inputs, Outputs = r.Outputs, Alpha = r.Float(0) };
+
+    // ---- contract ----
+    public override void Check(Contract c)
+    {
+        Tensor? input = c.Input(0).Int8().Tensor;
+        c.Output(0).Int8();
+        c.Require(!float.IsNaN(Alpha) && !float.IsInfinity(Alpha), "needs a finite alpha");
+        if (!c.Holds) return;
+        c.Output(0).Shape(input!.Shape.ToArray());
+        (Multiplier above, Multiplier below) = Factors(c.Graph);
+        c.Multiplier(above);
+        c.Multiplier(below);
+    }
+
+    public override bool IsElementwiseUnary => true;
+
+    // ---- reference ----
+    public override void Reference(Values values)
+    {
+        (Multiplier above, Multiplier below) = Factors(values.Graph);
+        Tensor input = values.Graph[Inputs[0]], output = values.Graph[Outputs[0]];
+        int sign = Alpha < 0 ? -1 : 1;
+        values.Set(Outputs[0], Array.ConvertAll(values.Integers(Inputs[0]), q =>
+        {
+            int x = q - input.ZeroPoint;
+            int scaled = x >= 0 ? above.Apply(x) : sign * below.Apply(x);
+            return FixedPoint.Clamp(scaled + output.ZeroPoint, -128, 127);
+        }));
+    }
+
+    private (Multiplier Above, Multiplier Below) Factors(Graph graph)
+    {
+        float input = graph[Inputs[0]].Scale, output = graph[Outputs[0]].Scale;
+        float below = (float)((float)(input * Alpha) / output);
+        return (Multiplier.Of((float)(input / output)), Multiplier.Of(Math.Abs(below)));
+    }
+}

@@ -1,0 +1,48 @@
+using Etch.Emit;
+using Etch.Ir;
+using Etch.Tflite;
+
+namespace Etch.Ops;
+
+/// <summary>MUL: (a − za) · (b − zb), requantised by sa · sb / so and clamped.</summary>
+/// <remarks>Prepare of mul_common.cc in TFLite Micro: the multiplier is computed in double.</remarks>
+internal sealed record Mul : Op
+{
+    public required Activation Activation { get; init; }
+
+    public override string Name => "MUL";
+
+    // ---- import ----
+    public static Op Import(OperatorReader r) => new Mul { Inputs = r.Inputs, Outputs = r.Outputs, Activation = r.Activation(0) };
+
+    // ---- contract ----
+    public override void Check(Contract c)
+    {
+        Binary.Check(c, Activation);
+        if (c.Holds) c.Multiplier(Factor(c.Graph));
+    }
+
+    public override string Describe(Graph graph) => Name + Activation.Describe();
+
+    // ---- reference ----
+    public override void Reference(Values values)
+    {
+        Multiplier factor = Factor(values.Graph);
+        Tensor output = values.Graph[Outputs[0]];
+        (int, int) range = Quantize.Range(Activation, output);
+        Binary.Reference(values, this, (a, b) => Requantization.Apply(a * b, factor, output.ZeroPoint, range));
+    }
+
+    // ---- kernel ----
+    public override Layer SelectKernel(Graph graph, CompileOptions options)
+    {
+        Multiplier factor = Factor(graph);
+        return Binary.Layer(
+            graph, this, "Mul", Quantize.Range(Activation, graph[Outputs[0]]), options,
+            [InvariantText.Of($"const int Multiplier = {factor.Value}, Shift = {factor.Shift};")],
+            ["int result = FixedPoint.MultiplyByQuantizedMultiplier(a * b, Multiplier, Shift);"]);
+    }
+
+    private Multiplier Factor(Graph graph) =>
+        Multiplier.Of((double)graph[Inputs[0]].Scale * graph[Inputs[1]].Scale / graph[Outputs[0]].Scale);
+}

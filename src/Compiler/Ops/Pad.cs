@@ -1,0 +1,55 @@
+using System.Linq;
+using Etch.Ir;
+using Etch.Tflite;
+
+namespace Etch.Ops;
+
+/// <summary>PAD: the input surrounded by the output's zero point.</summary>
+internal sealed record Pad : Op
+{
+    /// <summary>For each dimension the elements before and after, flattened; null when they are not constant.</summary>
+    public required EquatableArray<int>? Paddings { get; init; }
+
+    public override string Name => "PAD";
+
+    // ---- import ----
+    public static Op Import(OperatorReader r) => new Pad
+    {
+        Inputs = r.Inputs,
+        Outputs = r.Outputs,
+        Paddings = r.Integers(1),
+    };
+
+    // ---- contract ----
+    public override void Check(Contract c)
+    {
+        Tensor? input = c.Input(0).Int8().Tensor;
+        c.Output(0).Int8();
+        c.SameQuantization(0, 0);
+        c.Require(Paddings is not null, "needs constant paddings");
+        if (!c.Holds) return;
+
+        int rank = input!.Shape.Count;
+        c.Require(Paddings!.Value.Count == 2 * rank && Paddings.Value.All(p => p is >= 0 and < 1 << 24), $"needs two paddings that are not negative for each of {rank} dimensions");
+        if (c.Holds) c.Output(0).Shape([.. input.Shape.Select((size, d) => Before(d) + size + After(d))]);
+    }
+
+    public int Before(int dimension) => Paddings!.Value[2 * dimension];
+
+    public int After(int dimension) => Paddings!.Value[(2 * dimension) + 1];
+
+    // ---- reference ----
+    public override void Reference(Values values) =>
+        StridedCopy.Reference(values, this, [Inside(values.Graph)], values.Graph[Outputs[0]].ZeroPoint);
+
+    // ---- kernel ----
+    public override Layer SelectKernel(Graph graph, CompileOptions options) =>
+        StridedCopy.Layer(graph, this, "Pad", 1, [Inside(graph)], graph[Outputs[0]].ZeroPoint);
+
+    private Move Inside(Graph graph)
+    {
+        Tensor input = graph[Inputs[0]];
+        int[] strides = Shapes.Strides(graph[Outputs[0]].Shape);
+        return Move.Of(0, input.Shape, strides, strides.Select((stride, d) => stride * Before(d)).Sum(), Shapes.Strides(input.Shape), 0);
+    }
+}

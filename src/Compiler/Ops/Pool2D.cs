@@ -1,0 +1,142 @@
+using System;
+using System.Collections.Generic;
+using Etch.Emit;
+using Etch.Ir;
+using Etch.Tflite;
+
+namespace Etch.Ops;
+
+/// <summary>The options of AVERAGE_POOL_2D and MAX_POOL_2D, and what their contracts share.</summary>
+internal sealed record PoolOptions(WindowOptions Window, int FilterHeight, int FilterWidth, Activation Activation)
+{
+    public static PoolOptions Import(OperatorReader r) => new(r.Window(), r.Int32(4), r.Int32(3), r.Activation(5));
+
+    public void Check(Contract c)
+    {
+        Tensor? input = c.Input(0).Int8().Rank(4).Tensor;
+        c.Output(0).Int8().Rank(4);
+        c.SameQuantization(0, 0);
+        c.Require(Window.IsValid && FilterHeight is > 0 and < 0x8000 && FilterWidth is > 0 and < 0x8000, "needs strides and a filter size from 1 to 32767");
+        c.Require(Activation <= Activation.Relu6, "has an activation that is not supported");
+        if (!c.Holds) return;
+
+        Window2D window = Geometry(input!);
+        c.Output(0).Shape(input!.Shape[0], window.OutputHeight, window.OutputWidth, input.Shape[3]);
+    }
+
+    public Window2D Geometry(Tensor input) => Window2D.Of(input, FilterHeight, FilterWidth, Window);
+
+    public string Describe(string name, Tensor input) => $"{name} {Geometry(input).Describe(Window)}{Activation.Describe()}";
+
+    /// <summary>Calls <paramref name="result"/> with the stored inputs inside each window and clamps what it returns.</summary>
+    public void Reference(Values values, Op op, Func<List<int>, int> result)
+    {
+        Tensor input = values.Graph[op.Inputs[0]], output = values.Graph[op.Outputs[0]];
+        int[] x = values.Integers(op.Inputs[0]), y = new int[output.ElementCount];
+        Window2D g = Geometry(input);
+        (int Min, int Max) range = Quantize.Range(Activation, output);
+        int channels = input.Shape[3], at = 0;
+        var inside = new List<int>();
+        for (int n = 0; n < input.Shape[0]; n++)
+        for (int oy = 0; oy < g.OutputHeight; oy++)
+        for (int ox = 0; ox < g.OutputWidth; ox++)
+        for (int c = 0; c < channels; c++)
+        {
+            inside.Clear();
+            for (int ky = 0; ky < g.FilterHeight; ky++)
+            for (int kx = 0; kx < g.FilterWidth; kx++)
+            {
+                int iy = (oy * g.StrideY) - g.PadTop + ky, ix = (ox * g.StrideX) - g.PadLeft + kx;
+                if (iy < 0 || iy >= g.InputHeight || ix < 0 || ix >= g.InputWidth) continue;
+                inside.Add(x[(((((n * g.InputHeight) + iy) * g.InputWidth) + ix) * channels) + c]);
+            }
+
+            y[at++] = FixedPoint.Clamp(result(inside), range.Min, range.Max);
+        }
+
+        values.Set(op.Outputs[0], y);
+    }
+}
+
+/// <summary>A pool, row by row: an average or a maximum over each window, channel by channel.</summary>
+internal sealed record PoolKernel(bool IsAverage, int Images, WindowRows Windows, int Min, int Max, bool IsUnrolled) : Kernel
+{
+    public override string Name => IsAverage ? "AveragePool2D" : "MaxPool2D";
+
+    public override int Rows => Windows.Window.OutputHeight;
+
+    public override int Batch => Images;
+
+    public override int StackBytes => Windows.StackBytes;
+
+    public override int CodeBytes => Windows.CodeBytes + 240 + (IsUnrolled ? Windows.Window.Taps * 10 : 60);
+
+    public static Layer Layer(Graph graph, Op op, PoolOptions pool, bool isAverage, CompileOptions options)
+    {
+        Tensor input = graph[op.Inputs[0]];
+        (int min, int max) = Quantize.Range(pool.Activation, graph[op.Outputs[0]]);
+        Window2D window = pool.Geometry(input);
+        var windows = new WindowRows
+        {
+            Window = window,
+            InputChannels = input.Shape[3],
+            OutputChannels = input.Shape[3],
+            Fill = isAverage ? 0 : sbyte.MinValue,
+            CountsTaps = isAverage,
+        };
+        bool isUnrolled = options.Unroll != UnrollPolicy.None && window.Taps <= (options.Unroll == UnrollPolicy.Full ? 400 : 32);
+        return new Layer(op, new PoolKernel(isAverage, input.Shape[0], windows, min, max, isUnrolled), new[] { op.Inputs[0] }, Array.Empty<Table>());
+    }
+
+    public override void Emit(CodeWriter w, string method)
+    {
+        Windows.Emit(w, method, "", "");
+        w.Line();
+        Window2D g = Windows.Window;
+        w.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
+        using (w.Method(method + "_Run", "ReadOnlySpan<sbyte> window, int rowStride, Span<sbyte> output" + (IsAverage ? ", int taps" : "")))
+        {
+            w.Line($"const int FilterHeight = {g.FilterHeight}, FilterWidth = {g.FilterWidth}, Channels = {Windows.OutputChannels}, StrideX = {g.StrideX};");
+            w.Line($"const int ActivationMin = {Min}, ActivationMax = {Max};");
+            w.Line();
+            w.Line("// The caller sliced window and output to what is read and written here.");
+            w.Line("ref sbyte pixel = ref MemoryMarshal.GetReference(window);");
+            w.Line("ref sbyte stored = ref MemoryMarshal.GetReference(output);");
+            w.Line("int count = output.Length / Channels;");
+            if (IsAverage) w.Line("int half = taps / 2;");
+            using (w.Block("for (int i = 0; i < count; i++)"))
+            {
+                using (w.Block("for (int c = 0; c < Channels; c++)"))
+                {
+                    w.Line("ref sbyte first = ref Unsafe.Add(ref pixel, c);");
+                    w.Line(IsAverage ? "int acc = 0;" : "int acc = sbyte.MinValue;");
+                    if (IsUnrolled) EmitTaps(w, g);
+                    else EmitTapLoop(w);
+                    if (IsAverage) w.Line("acc = (acc > 0 ? acc + half : acc - half) / taps;");
+                    w.Line("Unsafe.Add(ref stored, c) = (sbyte)FixedPoint.Clamp(acc, ActivationMin, ActivationMax);");
+                }
+
+                w.Line("pixel = ref Unsafe.Add(ref pixel, StrideX * Channels);");
+                w.Line("stored = ref Unsafe.Add(ref stored, Channels);");
+            }
+        }
+    }
+
+    private string Step(string q) => IsAverage ? $"acc += {q};" : $"acc = Math.Max(acc, {q});";
+
+    private void EmitTaps(CodeWriter w, Window2D g)
+    {
+        for (int ky = 0; ky < g.FilterHeight; ky++)
+        {
+            string row = ky == 0 ? "first" : InvariantText.Of($"row{ky}");
+            if (ky > 0) w.Line($"ref sbyte {row} = ref Unsafe.Add(ref first, {ky} * rowStride);");
+            for (int kx = 0; kx < g.FilterWidth; kx++) w.Line(Step(kx == 0 ? row : InvariantText.Of($"Unsafe.Add(ref {row}, {kx} * Channels)")));
+        }
+    }
+
+    private void EmitTapLoop(CodeWriter w)
+    {
+        w.Line("for (int ky = 0; ky < FilterHeight; ky++)");
+        using (w.Block("for (int kx = 0; kx < FilterWidth; kx++)")) w.Line(Step("Unsafe.Add(ref first, (ky * rowStride) + (kx * Channels))"));
+    }
+}

@@ -1,0 +1,77 @@
+using System;
+using System.Linq;
+using Etch.Emit;
+using Etch.Ir;
+using Etch.Tflite;
+
+namespace Etch.Ops;
+
+/// <summary>QUANTIZE: float32 to int8 or uint8 at the model's edge, or an 8-bit tensor to another quantisation (a table).</summary>
+/// <remarks>quantize_common.cc of TFLite Micro. From float: x / scale in single precision, rounded half away from zero.</remarks>
+internal sealed record QuantizeOp : Op
+{
+    public override string Name => "QUANTIZE";
+
+    // ---- import ----
+    public static Op Import(OperatorReader r) => new QuantizeOp { Inputs = r.Inputs, Outputs = r.Outputs };
+
+    // ---- contract ----
+    public override void Check(Contract c)
+    {
+        Tensor? input = c.Input(0).Type(ElementType.Int8, ElementType.UInt8, ElementType.Float32).Tensor;
+        c.Output(0).Type(ElementType.Int8, ElementType.UInt8).PerTensor();
+        if (!c.Holds) return;
+        c.Output(0).Shape(input!.Shape.ToArray());
+        if (input.Type == ElementType.Float32) return;
+        c.Input(0).PerTensor();
+        if (c.Holds) c.Multiplier(Factor(c.Graph));
+    }
+
+    public override bool IsElementwiseUnary => true;
+
+    // ---- reference ----
+    public override void Reference(Values values)
+    {
+        Tensor input = values.Graph[Inputs[0]], output = values.Graph[Outputs[0]];
+        int min = output.Type.Min(), max = output.Type.Max();
+        if (input.Type == ElementType.Float32)
+        {
+            values.Set(Outputs[0], Array.ConvertAll(values.Floats(Inputs[0]), x => FromFloat(x, output.Scale, output.ZeroPoint, min, max)));
+            return;
+        }
+
+        Multiplier factor = Factor(values.Graph);
+        values.Set(Outputs[0], Array.ConvertAll(
+            values.Integers(Inputs[0]), q => Requantization.Apply(q - input.ZeroPoint, factor, output.ZeroPoint, (min, max))));
+    }
+
+    // ---- kernel ----
+    public override Layer SelectKernel(Graph graph, CompileOptions options)
+    {
+        Tensor output = graph[Outputs[0]];
+        return new Layer(this, new QuantizeKernel(output.Type, output.Scale, output.ZeroPoint), new[] { Inputs[0] }, Array.Empty<Table>());
+    }
+
+    private sealed record QuantizeKernel(ElementType OutputType, float Scale, int ZeroPoint) : Kernel
+    {
+        public override string Name => "Quantize";
+
+        public override int CodeBytes => 200;
+
+        public override void Emit(CodeWriter w, string method)
+        {
+            using (w.Method(method, $"ReadOnlySpan<float> input, Span<{OutputType.Keyword()}> output"))
+            {
+                w.Line($"Affine.Quantize(input, output, {Names.Float(Scale)}, {ZeroPoint});");
+            }
+        }
+    }
+
+    private static int FromFloat(float x, float scale, int zeroPoint, int min, int max)
+    {
+        double rounded = Quantize.Round((float)(x / scale));
+        return double.IsNaN(rounded) ? zeroPoint : (int)Math.Max(min, Math.Min(max, rounded + zeroPoint));
+    }
+
+    private Multiplier Factor(Graph graph) => Multiplier.Of((double)graph[Inputs[0]].Scale / graph[Outputs[0]].Scale);
+}

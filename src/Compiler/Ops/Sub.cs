@@ -1,0 +1,49 @@
+using System;
+using Etch.Ir;
+using Etch.Tflite;
+
+namespace Etch.Ops;
+
+/// <summary>SUB: as ADD with the second input negated, but TensorFlow Lite Micro computes the multipliers in single precision.</summary>
+/// <remarks>Prepare of sub_common.cc in TFLite Micro.</remarks>
+internal sealed record Sub : Op
+{
+    public required Activation Activation { get; init; }
+
+    public override string Name => "SUB";
+
+    // ---- import ----
+    public static Op Import(OperatorReader r) => new Sub { Inputs = r.Inputs, Outputs = r.Outputs, Activation = r.Activation(0) };
+
+    // ---- contract ----
+    public override void Check(Contract c)
+    {
+        Binary.Check(c, Activation);
+        if (c.Holds) Of(c.Graph).Check(c);
+    }
+
+    public override string Describe(Graph graph) => Name + Activation.Describe();
+
+    // ---- reference ----
+    public override void Reference(Values values)
+    {
+        ScaledSum sum = Of(values.Graph);
+        Tensor output = values.Graph[Outputs[0]];
+        (int Min, int Max) range = Quantize.Range(Activation, output);
+        Binary.Reference(values, this, (a, b) => FixedPoint.Clamp(sum.Result(a, b, -1) + output.ZeroPoint, range.Min, range.Max));
+    }
+
+    // ---- kernel ----
+    public override Layer SelectKernel(Graph graph, CompileOptions options) =>
+        Of(graph).Layer(graph, this, "Sub", "-", Quantize.Range(Activation, graph[Outputs[0]]), options);
+
+    private ScaledSum Of(Graph graph)
+    {
+        float scale1 = graph[Inputs[0]].Scale, scale2 = graph[Inputs[1]].Scale, output = graph[Outputs[0]].Scale;
+        float twice = (float)(2 * Math.Max(scale1, scale2));
+        return new ScaledSum(
+            Multiplier.Of((float)(scale1 / twice)),
+            Multiplier.Of((float)(scale2 / twice)),
+            Multiplier.Of((float)(twice / (float)((1 << ScaledSum.LeftShift) * output))));
+    }
+}

@@ -1,0 +1,38 @@
+using System.Linq;
+using Etch.Ir;
+using Etch.Ops;
+
+namespace Etch.Passes;
+
+/// <summary>RELU and RELU6 that stand alone go into the clamp of the operator that wrote their input.</summary>
+/// <remarks>Exact where both tensors have the same quantisation: the operator then only clamps stored values, to the range that
+/// the fused activation has.</remarks>
+internal static class FuseActivation
+{
+    public static Graph Run(Graph graph)
+    {
+        foreach (Op op in graph.Ops.Where(op => op is Relu or Relu6).ToArray())
+        {
+            int input = op.Inputs[0], output = op.Outputs[0];
+            Tensor before = graph[input], after = graph[output];
+            if (!graph.IsReadOnce(input) || before.Scale != after.Scale || before.ZeroPoint != after.ZeroPoint) continue;
+
+            Activation activation = op is Relu ? Activation.Relu : Activation.Relu6;
+            int[] outputs = [output];
+            Op? producer = graph.Producer(input);
+            Op? fused = producer switch
+            {
+                Conv2D { Activation: Activation.None } p => p with { Activation = activation, Outputs = outputs },
+                DepthwiseConv2D { Activation: Activation.None } p => p with { Activation = activation, Outputs = outputs },
+                FullyConnected { Activation: Activation.None } p => p with { Activation = activation, Outputs = outputs },
+                Add { Activation: Activation.None } p => p with { Activation = activation, Outputs = outputs },
+                Sub { Activation: Activation.None } p => p with { Activation = activation, Outputs = outputs },
+                Mul { Activation: Activation.None } p => p with { Activation = activation, Outputs = outputs },
+                _ => null,
+            };
+            if (fused is not null) graph = graph.With(graph.Ops.Where(o => o != op).Select(o => o == producer ? fused : o));
+        }
+
+        return graph;
+    }
+}

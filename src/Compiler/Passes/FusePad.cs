@@ -1,0 +1,40 @@
+using System.Collections.Generic;
+using System.Linq;
+using Etch.Ir;
+using Etch.Ops;
+
+namespace Etch.Passes;
+
+/// <summary>PAD of rows and columns goes into the padding of the convolutions that read it.</summary>
+/// <remarks>Exact: PAD writes the zero point, which is what a convolution takes outside the image. A pool is no convolution:
+/// what lies outside counts neither in an average nor in a maximum.</remarks>
+internal static class FusePad
+{
+    public static Graph Run(Graph graph)
+    {
+        foreach (Pad pad in graph.Ops.OfType<Pad>().ToArray())
+        {
+            int padded = pad.Outputs[0];
+            Op[] consumers = [.. graph.Consumers(padded)];
+            bool isSpatial = graph[padded].Shape.Count == 4 && pad.Before(0) + pad.After(0) + pad.Before(3) + pad.After(3) == 0;
+            if (!isSpatial || graph.Outputs.Contains(padded) || consumers.Length == 0) continue;
+            if (!consumers.All(op => op is Conv2D or DepthwiseConv2D && op.Inputs[0] == padded)) continue;
+
+            var extra = (pad.Before(1), pad.After(1), pad.Before(2), pad.After(2));
+            IEnumerable<Op> ops = graph.Ops.Where(op => op != pad).Select(op => !consumers.Contains(op) ? op : op switch
+            {
+                Conv2D conv => conv with { Inputs = Replace(conv.Inputs, pad.Inputs[0]), Options = With(conv.Options, extra) },
+                DepthwiseConv2D conv => conv with { Inputs = Replace(conv.Inputs, pad.Inputs[0]), Options = With(conv.Options, extra) },
+                _ => op,
+            });
+            graph = graph.With(ops);
+        }
+
+        return graph;
+    }
+
+    private static int[] Replace(EquatableArray<int> inputs, int first) => [first, .. inputs.Skip(1)];
+
+    private static WindowOptions With(WindowOptions options, (int Top, int Bottom, int Left, int Right) extra) =>
+        options with { Padding = options.Padding with { Extra = extra } };
+}

@@ -1,0 +1,40 @@
+using Etch.Ir;
+
+namespace Etch.Tflite;
+
+/// <summary>One operator of the file as an <c>Import</c> method sees it: tensor ids and options by slot.</summary>
+internal sealed class OperatorReader(int[] inputs, int[] outputs, FlatTable? options, Ir.Tensor[] tensors)
+{
+    public int[] Inputs { get; } = inputs;
+
+    public int[] Outputs { get; } = outputs;
+
+    public int Byte(int slot, int otherwise = 0) => options?.Byte(slot, otherwise) ?? otherwise;
+
+    public bool Bool(int slot) => Byte(slot) != 0;
+
+    public int Int32(int slot, int otherwise = 0) => options?.Int32(slot, otherwise) ?? otherwise;
+
+    public float Float(int slot, float otherwise = 0) => options?.Float(slot, otherwise) ?? otherwise;
+
+    public Activation Activation(int slot) => (Activation)Byte(slot);
+
+    /// <summary>Padding in slot 0 and the strides in slots 1 (columns) and 2 (rows), as all window operators have them.</summary>
+    public WindowOptions Window(int dilationSlot = -1) => new()
+    {
+        Padding = new Padding(Byte(0) == 0, default),
+        StrideX = Int32(1),
+        StrideY = Int32(2),
+        DilationX = dilationSlot < 0 ? 1 : Int32(dilationSlot, 1),
+        DilationY = dilationSlot < 0 ? 1 : Int32(dilationSlot + 1, 1),
+    };
+
+    /// <summary>The values of an input that is a constant of an integer type, otherwise null.</summary>
+    public EquatableArray<int>? Integers(int index)
+    {
+        if (index >= Inputs.Length || Inputs[index] < 0) return null;
+        Ir.Tensor tensor = tensors[Inputs[index]];
+        if (!tensor.IsConstant || tensor.Type is ElementType.Float32) return null;
+        return tensor.Integers();
+    }
+}

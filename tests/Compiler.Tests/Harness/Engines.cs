@@ -1,0 +1,40 @@
+using System;
+using System.IO;
+using System.Linq;
+using System.Threading;
+using Etch.Emit;
+using Etch.Ir;
+
+namespace Etch.Tests;
+
+/// <summary>The ways to compute a model that all have to agree, byte for byte.</summary>
+internal static class Engines
+{
+    /// <summary>The options under which code is emitted: every unrolling, with and without overflow checks, every tensor kept.</summary>
+    public static readonly (string Name, Func<CompileOptions, CompileOptions> Options)[] Variants =
+    [
+        ("emitted, Auto", o => o),
+        ("emitted, Full", o => o with { Unroll = UnrollPolicy.Full, UnrollCeiling = 1 << 20 }),
+        ("emitted, None", o => o with { Unroll = UnrollPolicy.None }),
+        ("emitted, every tensor kept", o => o with { KeepTensors = true }),
+    ];
+
+    /// <summary>Compiles a model that has to compile.</summary>
+    public static CompiledModel Compile(string path, string className, Func<CompileOptions, CompileOptions>? options = null)
+    {
+        var basic = new CompileOptions { ClassName = className };
+        CompiledModel model = Compiler.Compile(ModelFile.Read(path), options is null ? basic : options(basic), CancellationToken.None);
+        Assert.True(model.Succeeded, string.Join("\n", model.Problems));
+        return model;
+    }
+
+    /// <summary>Runs the reference semantics of a graph on bytes.</summary>
+    public static Values Reference(Graph graph, byte[][] inputs) => Values.Run(
+        graph, [.. graph.Inputs.Select((id, k) => graph[id] with { Data = inputs[k] }).Select(t => t.Type == ElementType.Float32 ? (Array)t.Floats() : t.Integers())]);
+
+    /// <summary>A class name of a case's.</summary>
+    public static string ClassName(string name, int variant = 0) => Names.Class(name + ".tflite") + (variant == 0 ? "" : $"_{variant}");
+
+    /// <summary>The folder of files that lies beside the tests' assembly.</summary>
+    public static string Vectors(params string[] parts) => Path.Combine([AppContext.BaseDirectory, "vectors", .. parts]);
+}
