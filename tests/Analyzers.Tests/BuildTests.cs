@@ -90,6 +90,30 @@ public sealed class BuildTests : IDisposable
         Assert.Equal((0, ""), await Build());
     }
 
+    [Fact]
+    public async Task Calls_are_understood_in_the_newest_language_too()
+    {
+        Write("Keywords.g.cs", BufferLengthTests.Generated);
+        Write("User.cs", """
+            while (args.Length > 0)
+            {
+                var arena = new sbyte[Demo.Keywords.ArenaBytes];
+                sbyte[] input = new sbyte[490];
+                Demo.Keywords.Invoke(input, input.AsSpan()[..11], arena);
+            }
+
+            Demo.Keywords.Invoke(new sbyte[490], (new sbyte[13]), stackalloc sbyte[9]);
+            """);
+        Assert.Equal(
+            (1,
+                "User.cs(3,17): warning ETCH301: Keywords: the arena is allocated inside a loop, which leaves garbage in every turn; "
+                + "allocate it once, before the loop\n"
+                + "User.cs(5,33): error ETCH302: 'output' of Keywords.Invoke takes exactly 12 elements (Keywords.OutputLength), but this buffer has 11\n"
+                + "User.cs(8,38): error ETCH302: 'output' of Keywords.Invoke takes exactly 12 elements (Keywords.OutputLength), but this buffer has 13\n"
+                + "User.cs(8,55): error ETCH302: 'arena' of Keywords.Invoke takes at least 1,600 elements (Keywords.ArenaBytes), but this buffer has 9"),
+            await Build("-p:OutputType=Exe", "-p:LangVersion=preview", "-p:ImplicitUsings=enable"));
+    }
+
     private void Write(string name, string text) => File.WriteAllText(Path.Combine(_folder, name), text);
 
     /// <summary>Builds the project: the exit code, and the errors and warnings with paths relative to it, one to a line, sorted.</summary>
