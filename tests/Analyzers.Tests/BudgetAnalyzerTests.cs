@@ -189,6 +189,13 @@ public class BudgetAnalyzerTests
     }
 
     [Fact]
+    public async Task Fix_all_raises_every_budget_of_an_id()
+    {
+        string before = Declared.Replace("Ram = 16_512", "Ram = 1, LayerRam = 2, Flash = 3");
+        Assert.Equal(before.Replace("Ram = 1,", "Ram = 16_512,").Replace("LayerRam = 2", "LayerRam = 16_000"), await Project(before).FixAll("ETCH201"));
+    }
+
+    [Fact]
     public async Task A_limit_in_the_project_file_has_no_fix()
     {
         var project = new Harness(Unlimited) { Generated = Generated, Properties = new() { ["build_property.EtchMaxRam"] = "1" } };

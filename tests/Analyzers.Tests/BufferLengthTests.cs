@@ -123,6 +123,14 @@ public class BufferLengthTests
         Assert.All(titles, title => Assert.Matches(@"^Take Keywords\.\w+ as the length$", title));
     }
 
+    [Fact]
+    public async Task Fix_all_takes_every_constant()
+    {
+        string after = await In("Keywords.Invoke(new sbyte[1], new sbyte[2], new sbyte[3]);").FixAll("ETCH302");
+        Assert.Contains(
+            "Keywords.Invoke(new sbyte[Keywords.InputLength], new sbyte[Keywords.OutputLength], new sbyte[Keywords.ArenaBytes]);", after);
+    }
+
     [Theory]
     [InlineData("Keywords.Invoke([1, 2, 3], output, arena);")]
     [InlineData("Keywords.Invoke(new sbyte[20].AsSpan(10), output, arena);")]

@@ -75,6 +75,26 @@ internal sealed class Harness(string markedSource)
         return ((await project.Documents.First().GetTextAsync()).ToString(), [.. titles]);
     }
 
+    /// <summary>Applies the fix of every diagnostic of an id at once; returns the user's source.</summary>
+    public async Task<string> FixAll(string id)
+    {
+        using var workspace = new AdhocWorkspace();
+        Project project = Project(workspace, Parse().Source);
+        CodeFixProvider fix = Fixes.Single(fix => fix.FixableDiagnosticIds.Contains(id));
+        var context = new FixAllContext(
+            project.Documents.First(), fix, FixAllScope.Document, fix.GetType().Name, [id], new Found(await Diagnose(project)), CancellationToken.None);
+        CodeAction action = (await fix.GetFixAllProvider()!.GetFixAsync(context))!;
+        ApplyChangesOperation change = (await action.GetOperationsAsync(CancellationToken.None)).OfType<ApplyChangesOperation>().Single();
+        return (await change.ChangedSolution.GetProject(project.Id)!.Documents.First().GetTextAsync()).ToString();
+    }
+
+    /// <summary>What analyzers report for a source that need not compile, as while somebody types.</summary>
+    public async Task<ImmutableArray<Diagnostic>> DiagnoseUnfinished()
+    {
+        using var workspace = new AdhocWorkspace();
+        return await Analyze((await Project(workspace, markedSource).GetCompilationAsync())!);
+    }
+
     private async Task<CodeAction?> NextAction(Project project)
     {
         Document user = project.Documents.First();
@@ -93,10 +113,15 @@ internal sealed class Harness(string markedSource)
     {
         Compilation compilation = (await project.GetCompilationAsync())!;
         Assert.Empty(compilation.GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error));
+        ImmutableArray<Diagnostic> found = await Analyze(compilation);
+        return [.. found.OrderBy(d => d.Location.SourceSpan.Start).ThenBy(d => d.Id)];
+    }
+
+    private Task<ImmutableArray<Diagnostic>> Analyze(Compilation compilation)
+    {
         var options = new AnalyzerOptions(
             [.. Models.Select(path => new ModelText(path))], new Options(Properties, path => path == Models[0] ? Metadata : []));
-        ImmutableArray<Diagnostic> found = await compilation.WithAnalyzers([.. Analyzers], options).GetAnalyzerDiagnosticsAsync();
-        return [.. found.OrderBy(d => d.Location.SourceSpan.Start).ThenBy(d => d.Id)];
+        return compilation.WithAnalyzers([.. Analyzers], options).GetAnalyzerDiagnosticsAsync();
     }
 
     private Project Project(AdhocWorkspace workspace, string source)
@@ -130,6 +155,18 @@ internal sealed class Harness(string markedSource)
         public override string Path => path;
 
         public override SourceText GetText(CancellationToken cancellationToken = default) => throw new InvalidOperationException("binary");
+    }
+
+    private sealed class Found(IReadOnlyList<Diagnostic> diagnostics) : FixAllContext.DiagnosticProvider
+    {
+        public override Task<IEnumerable<Diagnostic>> GetAllDiagnosticsAsync(Project project, CancellationToken cancellationToken) =>
+            Task.FromResult<IEnumerable<Diagnostic>>(diagnostics);
+
+        public override Task<IEnumerable<Diagnostic>> GetDocumentDiagnosticsAsync(Document document, CancellationToken cancellationToken) =>
+            Task.FromResult<IEnumerable<Diagnostic>>(diagnostics);
+
+        public override Task<IEnumerable<Diagnostic>> GetProjectDiagnosticsAsync(Project project, CancellationToken cancellationToken) =>
+            Task.FromResult<IEnumerable<Diagnostic>>([]);
     }
 
     private sealed class Options(Dictionary<string, string> properties, Func<string, Dictionary<string, string>> metadata)
