@@ -1,6 +1,6 @@
-using System.Collections.Generic;
 using System.Linq;
 using System.Threading.Tasks;
+using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Xunit;
 
@@ -31,8 +31,9 @@ public class UnfinishedCodeTests
         }
         """;
 
-    /// <summary>The source without one token, and cut off behind it.</summary>
-    public static TheoryData<int> Tokens => [.. Enumerable.Range(0, CSharpSyntaxTree.ParseText(Source).GetRoot().DescendantTokens().Count())];
+    /// <summary>Every third token: the source is tried without it, and cut off behind it.</summary>
+    public static TheoryData<int> Tokens =>
+        [.. Enumerable.Range(0, CSharpSyntaxTree.ParseText(Source).GetRoot().DescendantTokens().Count()).Where(static index => index % 3 == 0)];
 
     [Fact]
     public async Task The_whole_source_is_full_of_diagnostics() => Assert.Equal(
@@ -42,8 +43,8 @@ public class UnfinishedCodeTests
     [MemberData(nameof(Tokens))]
     public async Task Nothing_throws(int index)
     {
-        var token = CSharpSyntaxTree.ParseText(Source).GetRoot().DescendantTokens().ElementAt(index);
-        foreach (string source in new List<string> { Source.Remove(token.SpanStart, token.Span.Length), Source[..token.Span.End] })
+        SyntaxToken token = CSharpSyntaxTree.ParseText(Source).GetRoot().DescendantTokens().ElementAt(index);
+        foreach (string source in new[] { Source.Remove(token.SpanStart, token.Span.Length), Source[..token.Span.End] })
         {
             Assert.DoesNotContain(await Project(source).DiagnoseUnfinished(), d => d.Id == "AD0001");
         }
