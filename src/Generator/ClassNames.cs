@@ -1,5 +1,6 @@
 using System.Linq;
 using System.Text;
+using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 
 namespace Etch.Generator;
@@ -7,8 +8,19 @@ namespace Etch.Generator;
 /// <summary>Names of the generated classes.</summary>
 internal static class ClassNames
 {
-    /// <summary>The class's name with its namespace: unique in a project, the stem of its files' names.</summary>
+    /// <summary>The class's name with its namespace: unique in a project.</summary>
     public static string FullName(this CompileOptions options) => Join(options.Namespace, options.ClassName);
+
+    /// <summary>The same for a class of the compilation.</summary>
+    public static string FullName(INamedTypeSymbol type) => Join(NamespaceOf(type), type.Name);
+
+    /// <summary>The namespace as C# writes it; empty for the global one.</summary>
+    public static string NamespaceOf(INamedTypeSymbol type) =>
+        type.ContainingNamespace.IsGlobalNamespace ? "" : type.ContainingNamespace.ToDisplayString();
+
+    /// <summary>The full name as the beginning of a file's name: identifiers may have letters that Roslyn takes in no hint.</summary>
+    public static string FileName(this CompileOptions options) =>
+        new([.. options.FullName().Select(static c => char.IsLetterOrDigit(c) || c == '.' ? c : '_')]);
 
     public static string Join(string space, string className) =>
         (space.Length == 0 ? className : space + "." + className).Replace("@", "");

@@ -30,7 +30,6 @@ internal sealed record Declaration(
         var type = (INamedTypeSymbol)context.TargetSymbol;
         AttributeData attribute = context.Attributes[0];
         string file = attribute.ConstructorArguments.FirstOrDefault().Value as string ?? "";
-        string space = type.ContainingNamespace.IsGlobalNamespace ? "" : type.ContainingNamespace.ToDisplayString();
 
         var obstacles = new List<string>();
         if (type.TypeKind != TypeKind.Class || type.IsRecord) obstacles.Add("not a plain class");
@@ -43,22 +42,24 @@ internal sealed record Declaration(
 
         var declaration = new Declaration(
             file,
-            space,
+            ClassNames.NamespaceOf(type),
             ClassNames.Escape(type.Name),
             type.DeclaredAccessibility == Microsoft.CodeAnalysis.Accessibility.Public ? "public" : "internal",
             obstacles.Count == 0 ? null : string.Join(" and ", obstacles),
             takesSurface);
-        return (declaration, Place.Of(declaration.FullName, attribute, cancel));
-    }}
+        var syntax = attribute.ApplicationSyntaxReference?.GetSyntax(cancel) as AttributeSyntax;
+        return (declaration, Place.Of(declaration.FullName, (syntax?.ArgumentList?.Arguments.FirstOrDefault() ?? context.TargetNode).GetLocation()));
+    }
+}
 
-/// <summary>Where the problems of a class are shown: the argument of its attribute, as positions in a file instead of a syntax tree.</summary>
+/// <summary>Where something about a class is shown: positions in a file instead of a syntax tree.</summary>
 internal sealed record Place(string Class, string Path, TextSpan Span, LinePositionSpan Lines)
 {
-    public static Place Of(string className, AttributeData attribute, CancellationToken cancel)
+    public static Place Of(string className, Location location)
     {
-        SyntaxNode? node = attribute.ApplicationSyntaxReference?.GetSyntax(cancel);
-        SyntaxNode? argument = (node as AttributeSyntax)?.ArgumentList?.Arguments.FirstOrDefault() ?? node;
-        Location location = argument?.GetLocation() ?? Location.None;
-        return new Place(className, location.GetLineSpan().Path ?? "", location.SourceSpan, location.GetLineSpan().Span);
+        FileLinePositionSpan lines = location.GetLineSpan();
+        return new Place(className, lines.Path, location.SourceSpan, lines.Span);
     }
+
+    public Location ToLocation() => Location.Create(Path, Span, Lines);
 }

@@ -5,13 +5,18 @@ using Microsoft.CodeAnalysis;
 
 namespace Etch.Generator;
 
-/// <summary>The diagnostics that the generator reports. None can be switched off: behind each there is a class without code.</summary>
+/// <summary>The diagnostics that the generator reports.</summary>
+/// <remarks>
+/// None can be switched off, for behind each there is a class without code; except the budgets, which are the analyzers' diagnostics in builds
+/// without analyzers.
+/// </remarks>
 internal static class Descriptors
 {
     /// <summary>Where the page of every id is, under the id's name and <c>.md</c>.</summary>
     public const string Pages = "https://github.com/etch-dotnet/etch/blob/main/docs/diagnostics/";
 
     private const string Category = "Etch";
+    private const string BudgetCategory = "Etch.Budget";
 
     public static readonly DiagnosticDescriptor Unreadable = new(
         Ids.Unreadable, "Model file cannot be read", "{0}", Category, DiagnosticSeverity.Error, true,
@@ -61,6 +66,16 @@ internal static class Descriptors
         Ids.TooLarge, "Model is too large", "{0}", Category, DiagnosticSeverity.Error, true,
         helpLinkUri: Pages + Ids.TooLarge + ".md", customTags: WellKnownDiagnosticTags.NotConfigurable);
 
+    public static readonly DiagnosticDescriptor Ram = new(
+        Budget.RamId, "RAM exceeds the budget", "{0}", BudgetCategory, DiagnosticSeverity.Error, true, helpLinkUri: Pages + Budget.RamId + ".md");
+
+    public static readonly DiagnosticDescriptor Flash = new(
+        Budget.FlashId, "Flash exceeds the budget", "{0}", BudgetCategory, DiagnosticSeverity.Error, true, helpLinkUri: Pages + Budget.FlashId + ".md");
+
+    public static readonly DiagnosticDescriptor Macs = new(
+        Budget.MacsId, "MACs or FLOPs exceed the budget", "{0}", BudgetCategory, DiagnosticSeverity.Error, true,
+        helpLinkUri: Pages + Budget.MacsId + ".md");
+
     public static readonly DiagnosticDescriptor InternalError = new(
         Ids.InternalError, "Etch failed", "{0}", Category, DiagnosticSeverity.Error, true,
         helpLinkUri: Pages + Ids.InternalError + ".md", customTags: WellKnownDiagnosticTags.NotConfigurable);
@@ -69,6 +84,7 @@ internal static class Descriptors
     public static readonly IReadOnlyDictionary<string, DiagnosticDescriptor> ById = new[]
     {
         Unreadable, Malformed, Unshaped, NotListed, NotFillable, NotUnderstood, SameClass,
-        UnsupportedOperator, UnsupportedOption, UnsupportedType, InvalidQuantization, TooLarge, InternalError,
+        UnsupportedOperator, UnsupportedOption, UnsupportedType, InvalidQuantization, TooLarge, Ram, Flash, Macs,
+        InternalError,
     }.ToDictionary(static descriptor => descriptor.Id);
 }

@@ -38,6 +38,11 @@ public sealed class ModelGenerator : IIncrementalGenerator
         IncrementalValueProvider<ImmutableArray<Place>> places = classes
             .Select(static (x, _) => x.Place).WithTrackingName(Steps.Locate).Collect();
 
+        IncrementalValueProvider<Budgets> budgets = items.Collect().Combine(project)
+            .Combine(context.SyntaxProvider.ForAttributeWithMetadataName(
+                DeclaredBudget.Attribute, Declaration.IsCandidate, DeclaredBudget.Read).Collect())
+            .Select(static (x, _) => Budgets.Of(x.Left.Left, x.Left.Right, x.Right)).WithTrackingName(Steps.Limit);
+
         IncrementalValueProvider<Pairing> pairing = items.Collect().Combine(declarations.Collect()).Combine(project)
             .Select(static (x, _) => Pairing.Of(x.Left.Left, x.Left.Right, x.Right)).WithTrackingName(Steps.Pair);
         IncrementalValuesProvider<CompiledModel> compiled = files.Combine(pairing)
@@ -51,8 +56,11 @@ public sealed class ModelGenerator : IIncrementalGenerator
         context.RegisterSourceOutput(compiled, static (c, model) => Write(c, model, "g.cs", SurfaceWriter.Write));
         context.RegisterSourceOutput(orphans, static (c, model) => Write(c, model, "g.cs", SurfaceWriter.Write));
         IncrementalValuesProvider<CompiledModel> succeeded = compiled.Where(static model => model.Succeeded);
+        context.RegisterSourceOutput(succeeded.Combine(budgets), static (c, x) => Report(c, x.Right.Check(x.Left), ImmutableArray<Place>.Empty));
         context.RegisterImplementationSourceOutput(succeeded, static (c, model) => Write(c, model, "Layers.g.cs", LayersWriter.Write));
         context.RegisterImplementationSourceOutput(succeeded, static (c, model) => Write(c, model, "Constants.g.cs", ConstantsWriter.Write));
+        context.RegisterImplementationSourceOutput(
+            succeeded.Where(static model => model.Options.DumpPasses), static (c, model) => Write(c, model, "Passes.g.cs", WritePasses));
     }
 
     /// <summary>The project's .tflite files, each path once: it may be listed as AdditionalFiles and as EtchModel.</summary>
@@ -65,7 +73,8 @@ public sealed class ModelGenerator : IIncrementalGenerator
             .Select(static (x, _) => x.Left);
     }
 
-    private static CompiledModel Compile(Job job, CancellationToken cancel)
+    /// <summary>Compiles a model; whatever else goes wrong becomes its problem, ETCH900.</summary>
+    internal static CompiledModel Compile(Job job, CancellationToken cancel)
     {
         try
         {
@@ -81,13 +90,15 @@ public sealed class ModelGenerator : IIncrementalGenerator
     {
         try
         {
-            context.AddSource($"{model.Options.FullName()}.{extension}", SourceText.From(writer(model), Encoding.UTF8));
+            context.AddSource($"{model.Options.FileName()}.{extension}", SourceText.From(writer(model), Encoding.UTF8));
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
             Report(context, [new Finding(Internal(model.File, e), Path: model.File.Path)], ImmutableArray<Place>.Empty);
         }
     }
+
+    private static string WritePasses(CompiledModel model) => "// " + model.Dump.TrimEnd().Replace("\n", "\n// ") + "\n";
 
     private static Problem Internal(ModelFile file, Exception e) => new(
         Ids.InternalError,
@@ -101,8 +112,8 @@ public sealed class ModelGenerator : IIncrementalGenerator
     {
         foreach (Finding finding in findings)
         {
-            Place? place = places.FirstOrDefault(place => place.Class == finding.Class);
-            Location location = place is not null ? Location.Create(place.Path, place.Span, place.Lines)
+            Place? place = finding.Place ?? places.FirstOrDefault(place => place.Class == finding.Class);
+            Location location = place is not null ? place.ToLocation()
                 : finding.Path is not null ? Location.Create(finding.Path, default, default)
                 : Location.None;
             context.ReportDiagnostic(Diagnostic.Create(Descriptors.ById[finding.Problem.Id], location, finding.Problem.Message));
@@ -118,6 +129,7 @@ internal static class Steps
     public const string Project = nameof(Project);
     public const string Declare = nameof(Declare);
     public const string Locate = nameof(Locate);
+    public const string Limit = nameof(Limit);
     public const string Pair = nameof(Pair);
     public const string Job = nameof(Job);
     public const string Compile = nameof(Compile);

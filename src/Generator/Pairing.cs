@@ -10,7 +10,8 @@ namespace Etch.Generator;
 /// <param name="Problem">The id and the message.</param>
 /// <param name="Class">The full name of the class whose attribute shows it, if there is such an attribute.</param>
 /// <param name="Path">The file that shows it otherwise.</param>
-internal sealed record Finding(Problem Problem, string? Class = null, string? Path = null);
+/// <param name="Place">A place that is better than either, or null.</param>
+internal sealed record Finding(Problem Problem, string? Class = null, string? Path = null, Place? Place = null);
 
 /// <summary>One class to make: everything that decides its code.</summary>
 internal sealed record Job(ModelFile File, CompileOptions Options);
@@ -18,7 +19,9 @@ internal sealed record Job(ModelFile File, CompileOptions Options);
 /// <summary>A class whose model is not there: it gets its members, so that only the missing file is an error.</summary>
 internal sealed record Orphan(string File, CompileOptions Options, Problem Problem)
 {
-    public CompiledModel Fail() => new(new ModelFile(File, []), Options, new[] { Problem });
+    /// <summary>The failed model, under a name that may stand in a comment whatever the attribute says.</summary>
+    public CompiledModel Fail() => new(
+        new ModelFile(new string([.. File.Select(static c => char.IsLetterOrDigit(c) || "./-_ ".Contains(c) ? c : '?')]), []), Options, new[] { Problem });
 }
 
 /// <summary>Which file is compiled into which classes. Knows paths and options, never the content of a file.</summary>

@@ -48,8 +48,10 @@ internal sealed record ModelItem(string Path, string? Class, string? Namespace, 
 /// <param name="Directory">The project's folder with forward slashes and a slash at the end; empty when unknown.</param>
 /// <param name="RootNamespace">The namespace of classes that nothing else places; empty for the global one.</param>
 /// <param name="CheckOverflow">The project compiles with overflow checks.</param>
+/// <param name="AnalyzersRun">False when the build leaves analyzers out.</param>
 /// <param name="Options">The options that the project's properties set.</param>
-internal sealed record ProjectSettings(string? File, string Directory, string RootNamespace, bool CheckOverflow, ModelOptions Options)
+internal sealed record ProjectSettings(
+    string? File, string Directory, string RootNamespace, bool CheckOverflow, bool AnalyzersRun, ModelOptions Options)
 {
     public static ProjectSettings Read(AnalyzerConfigOptions properties, bool checkOverflow)
     {
@@ -63,6 +65,7 @@ internal sealed record ProjectSettings(string? File, string Directory, string Ro
             directory.Length == 0 || directory.EndsWith("/", StringComparison.Ordinal) ? directory : directory + "/",
             ClassNames.ToNamespace(Text("RootNamespace") ?? ""),
             checkOverflow,
+            !"false".Equals(Text("RunAnalyzers") ?? Text("RunAnalyzersDuringBuild"), StringComparison.OrdinalIgnoreCase),
             options with { Problems = problems.ToArray() });
     }
 }

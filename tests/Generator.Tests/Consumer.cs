@@ -9,6 +9,7 @@ using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.Diagnostics;
 using Microsoft.CodeAnalysis.Text;
+using Xunit;
 
 namespace Etch.Generator.Tests;
 
@@ -170,6 +171,16 @@ internal sealed record Outcome(GeneratorRunResult Result, Compilation Compilatio
             return $"{place}: {diagnostic.Id}: {diagnostic.GetMessage()}";
         }),
     ];
+
+    /// <summary>Neither the generator nor the C# compiler has anything to say, from warnings on.</summary>
+    public void AssertClean()
+    {
+        string complaints = string.Join('\n', Result.Diagnostics.Concat(Compilation.GetDiagnostics())
+            .Where(static diagnostic => diagnostic.Severity >= DiagnosticSeverity.Warning));
+        Assert.True(complaints.Length == 0, complaints);
+    }
+
+    public INamedTypeSymbol Class(string name) => Compilation.GetTypeByMetadataName(name) ?? throw new KeyNotFoundException(name);
 
     public string Source(string hint) => Result.GeneratedSources.Single(source => source.HintName == hint).SourceText.ToString();
 

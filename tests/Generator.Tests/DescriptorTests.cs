@@ -50,10 +50,10 @@ public class DescriptorTests
 
     [Theory]
     [MemberData(nameof(Ids))]
-    public void Has_a_help_link_and_cannot_be_switched_off(string id)
+    public void Has_a_help_link_and_cannot_be_switched_off_unless_it_is_a_budget(string id)
     {
         DiagnosticDescriptor descriptor = Descriptors.ById[id];
         Assert.Equal(Descriptors.Pages + id + ".md", descriptor.HelpLinkUri);
-        Assert.Contains(WellKnownDiagnosticTags.NotConfigurable, descriptor.CustomTags);
+        Assert.Equal(descriptor.Category == "Etch", descriptor.CustomTags.Contains(WellKnownDiagnosticTags.NotConfigurable));
     }
 }

@@ -1,5 +1,7 @@
 using System;
 using System.Linq;
+using System.Threading;
+using Etch.Diagnostics;
 using Xunit;
 
 namespace Etch.Generator.Tests;
@@ -139,6 +141,52 @@ public class DiagnosticsTests
         using Consumer project = new Consumer().Model("keywords.tflite")
             .Source("namespace App; [Etch.EtchModel(\"keyword.tflite\")] static partial class Keywords;");
         Assert.Equal(["ETCH004"], project.Run().Result.Diagnostics.Select(static diagnostic => diagnostic.Id));
+    }
+
+    /// <summary>What is wrong inside of a model is shown at its file. The messages are the compiler's and tested there.</summary>
+    [Fact]
+    public void Problems_of_a_model_are_at_its_file()
+    {
+        static string Only(byte[] content)
+        {
+            using Consumer project = new Consumer().Model("keywords.tflite", content: content);
+            return string.Join(' ', project.Run().Diagnostics.Select(static line => line[..line.IndexOf(": ", line.IndexOf(": ", StringComparison.Ordinal) + 1, StringComparison.Ordinal)]).Distinct());
+        }
+
+        Assert.Equal("keywords.tflite(1,1): ETCH002", Only([]));
+        Assert.Equal("keywords.tflite(1,1): ETCH002", Only(Repository.Vector("fc_64x10")[..100]));
+        Assert.Equal("keywords.tflite(1,1): ETCH003", Only(new Damaged("fc_64x10").LastDimension(-1).Bytes));
+        Assert.Equal("keywords.tflite(1,1): ETCH101", Only(new Damaged("fc_64x10").Operator(125).Bytes));
+        Assert.Equal("keywords.tflite(1,1): ETCH102", Only(new Damaged("fc_64x10").LastDimension(63).Bytes));
+        Assert.Equal("keywords.tflite(1,1): ETCH103", Only(new Damaged("fc_64x10").Type(10).Bytes));
+        Assert.Equal("keywords.tflite(1,1): ETCH104", Only(new Damaged("fc_64x10").Scale(-1).Bytes));
+        Assert.Equal("keywords.tflite(1,1): ETCH105", Only(new Damaged("fc_64x10").LastDimension(int.MaxValue).Bytes));
+    }
+
+    [Fact]
+    public void Problems_of_all_models_are_reported_at_once()
+    {
+        using Consumer project = new Consumer()
+            .Model("a.tflite", content: []).Model("b.tflite", content: new Damaged("fc_64x10").Operator(125).Bytes).List("c.tflite");
+        Assert.Equal(["ETCH001", "ETCH002", "ETCH101"], project.Run().Result.Diagnostics.Select(static diagnostic => diagnostic.Id).Order());
+    }
+
+    [Fact]
+    public void ETCH900_instead_of_an_exception()
+    {
+        var file = new ModelFile("Models/keywords.tflite", Repository.Vector("fc_64x10"));
+        CompiledModel model = ModelGenerator.Compile(new Job(file, null!), default);
+        Problem problem = Assert.Single(model.Problems);
+        Assert.Equal("ETCH900", problem.Id);
+        Assert.StartsWith("'keywords.tflite' could not be compiled because of a mistake in Etch: NullReferenceException: ", problem.Message);
+    }
+
+    [Fact]
+    public void A_cancelled_compilation_is_no_problem_of_the_model()
+    {
+        var file = new ModelFile("keywords.tflite", Repository.Vector("fc_64x10"));
+        Assert.Throws<OperationCanceledException>(
+            () => ModelGenerator.Compile(new Job(file, new CompileOptions { ClassName = "C" }), new CancellationToken(canceled: true)));
     }
 
     /// <summary>The findings about the consuming project, without those about the content of models.</summary>

@@ -1,0 +1,167 @@
+using System;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using Microsoft.CodeAnalysis;
+using Xunit;
+
+namespace Etch.Generator.Tests;
+
+/// <summary>What is added to the consumer's compilation.</summary>
+public class OutputTests
+{
+    private const string Caller = """
+        static class Caller
+        {
+            static void Call(System.ReadOnlySpan<sbyte> input, System.Span<sbyte> output) =>
+                App.Keywords.Invoke(input, output, new sbyte[App.Keywords.ArenaBytes]);
+        }
+        """;
+
+    [Fact]
+    public void A_listed_model_is_a_class_in_the_root_namespace()
+    {
+        using Consumer project = new Consumer().Model("Models/keywords.tflite").Source(Caller);
+        Outcome outcome = project.Run();
+        Assert.Empty(outcome.Diagnostics);
+        Assert.Equal(["App.Keywords.g.cs", "App.Keywords.Layers.g.cs", "App.Keywords.Constants.g.cs"], outcome.Files);
+        Assert.Equal(Accessibility.Public, outcome.Class("App.Keywords").DeclaredAccessibility);
+        outcome.AssertClean();
+    }
+
+    [Theory]
+    [InlineData("person-detect_v2.tflite", "App.PersonDetectV2")]
+    [InlineData("MODEL.TFLITE", "App.MODEL")]
+    [InlineData("2 layers.tflite", "App._2Layers")]
+    [InlineData("événement.tflite", "App.Événement")]
+    [InlineData("...tflite", "App.Model")]
+    [InlineData("v1.0.tflite", "App.V10")]
+    public void A_class_is_called_after_its_file(string file, string name)
+    {
+        using Consumer project = new Consumer().Model(file);
+        Outcome outcome = project.Run();
+        outcome.AssertClean();
+        Assert.True(outcome.Class(name).IsStatic);
+    }
+
+    [Theory]
+    [InlineData("App", "App.Keywords")]
+    [InlineData("my-app.2", "my_app._2.Keywords")]
+    [InlineData("a.class", "a.class.Keywords")]
+    [InlineData("", "Keywords")]
+    public void A_class_is_in_the_root_namespace(string space, string name)
+    {
+        using Consumer project = new Consumer().Model("keywords.tflite").Property("RootNamespace", space);
+        Outcome outcome = project.Run();
+        outcome.AssertClean();
+        Assert.True(outcome.Class(name).IsStatic);
+    }
+
+    [Fact]
+    public void Metadata_name_the_class()
+    {
+        using Consumer project = new Consumer().Model("a.tflite", metadata: [("Class", "event"), ("Namespace", "Acme.Models")]);
+        Outcome outcome = project.Run();
+        outcome.AssertClean();
+        Assert.True(outcome.Class("Acme.Models.event").IsStatic);
+    }
+
+    [Fact]
+    public void Classes_that_name_a_model_win_over_its_item()
+    {
+        using Consumer project = new Consumer().Model("a.tflite", metadata: ("Class", "FromItem")).Source("""
+            using Etch;
+            [EtchModel("a.tflite")] static partial class First;
+            namespace Inner { [EtchModel("a.tflite")] public static partial class @class; }
+            """);
+        Outcome outcome = project.Run();
+        outcome.AssertClean();
+        Assert.Equal(["First.g.cs", "Inner.class.g.cs"], outcome.Files.Where(static file => file.Count(static c => c == '.') == 2 + (file[0] == 'I' ? 1 : 0)));
+        Assert.Equal(Accessibility.Internal, outcome.Class("First").DeclaredAccessibility);
+        Assert.Equal(Accessibility.Public, outcome.Class("Inner.class").DeclaredAccessibility);
+    }
+
+    [Fact]
+    public void Letters_that_no_hint_may_have_are_no_problem()
+    {
+        using Consumer project = new Consumer().Model("a.tflite").Source("[Etch.EtchModel(\"a.tflite\")] static partial class Cafe\u0301;");
+        Outcome outcome = project.Run();
+        outcome.AssertClean();
+        Assert.Contains("Cafe_.g.cs", outcome.Files);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Code_compiles_without_warnings_whether_overflow_is_checked_or_not(bool isChecked)
+    {
+        using Consumer project = new Consumer().CheckOverflow(isChecked)
+            .Model("a.tflite", "fc_64x10").Model("b.tflite", "conv_3x3_s2_same").Model("c.tflite", "add_plain");
+        Outcome outcome = project.Run();
+        outcome.AssertClean();
+        Assert.True(outcome.Compilation.Emit(Stream.Null).Success);
+        Assert.Equal(isChecked, outcome.Source("App.A.Layers.g.cs").Contains("unchecked", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_same_input_gives_the_same_text_wherever_the_project_lies()
+    {
+        using Consumer one = new Consumer().Model("a.tflite"), other = new Consumer().Model("Elsewhere/a.tflite");
+        Assert.Equal(Texts(one.Run()), Texts(other.Run()));
+    }
+
+    [Fact]
+    public void The_same_input_gives_the_same_text_in_any_culture()
+    {
+        using Consumer one = new Consumer().Model("a.tflite").Property("EtchDumpPasses", "true");
+        string[] invariant = Texts(one.Run());
+
+        // Swedish as ICU has it: a minus sign that no C# compiler reads, a decimal comma, spaces between thousands.
+        var swedish = (CultureInfo)CultureInfo.InvariantCulture.Clone();
+        swedish.NumberFormat.NegativeSign = "\u2212";
+        swedish.NumberFormat.NumberDecimalSeparator = ",";
+        swedish.NumberFormat.NumberGroupSeparator = "\u00a0";
+        CultureInfo before = CultureInfo.CurrentCulture;
+        CultureInfo.CurrentCulture = swedish;
+        try
+        {
+            using Consumer other = new Consumer().Model("a.tflite").Property("EtchDumpPasses", "true");
+            Outcome outcome = other.Run();
+            Assert.Equal(invariant, Texts(outcome));
+            outcome.AssertClean();
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = before;
+        }
+    }
+
+    [Fact]
+    public void Passes_are_dumped_on_request()
+    {
+        using Consumer project = new Consumer().Model("a.tflite", metadata: ("DumpPasses", "true")).Model("b.tflite");
+        Outcome outcome = project.Run();
+        outcome.AssertClean();
+        Assert.StartsWith("// as imported\n// ", outcome.Source("App.A.Passes.g.cs"));
+        Assert.DoesNotContain("App.B.Passes.g.cs", outcome.Files);
+    }
+
+    [Theory]
+    [InlineData("keywords.tflite", "ETCH002")]
+    [InlineData("missing.tflite", "ETCH004")]
+    [InlineData("missing\\nclass\\u2028Injected {", "ETCH004")]
+    public void A_failed_model_is_one_error(string file, string id)
+    {
+        using Consumer project = new Consumer().Model("keywords.tflite", content: [1, 2, 3]).Model("other.tflite")
+            .Source($"namespace App; [Etch.EtchModel(\"{file}\")] static partial class Keywords;", "Keywords.cs")
+            .Source(Caller);
+        Outcome outcome = project.Run();
+        Assert.Equal([id], outcome.Result.Diagnostics.Select(static diagnostic => diagnostic.Id));
+        Assert.DoesNotContain(outcome.Compilation.GetDiagnostics(), static diagnostic => diagnostic.Severity == DiagnosticSeverity.Error);
+        Assert.Contains("App.Other.Layers.g.cs", outcome.Files);
+        Assert.DoesNotContain("App.Keywords.Layers.g.cs", outcome.Files);
+    }
+
+    private static string[] Texts(Outcome outcome) =>
+        [.. outcome.Result.GeneratedSources.Select(static source => $"{source.HintName}\n{source.SourceText}")];
+}
