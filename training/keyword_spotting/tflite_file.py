@@ -61,7 +61,7 @@ class Model:
 # ---- writing
 
 def _table(builder, *fields):
-    """fields: (slot, kind, value), kind being a Builder.Prepend*Slot suffix or "Offset". None and False are left out."""
+    """fields: (slot, kind, value), kind being a Builder.Prepend*Slot suffix or "Offset". None is left out, as is 0."""
     builder.StartObject(max((slot for slot, _, _ in fields), default=-1) + 1)
     for slot, kind, value in fields:
         if value is None:
