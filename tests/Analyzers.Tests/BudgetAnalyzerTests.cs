@@ -175,7 +175,7 @@ public class BudgetAnalyzerTests
 
     [Theory]
     [InlineData("[Etch.EtchModelCost] [Etch.EtchLayerCost(null!)] static partial class Keywords;")]
-    [InlineData("class EtchModelCostAttribute : System.Attribute; [EtchModelCost] static partial class Keywords;")]
+    [InlineData("class EtchModelCostAttribute : System.Attribute { public long Arena { get; set; } } [EtchModelCost(Arena = 9)] static partial class Keywords;")]
     public Task Empty_and_foreign_attributes_do_no_harm(string generated) =>
         new Harness("[Etch.EtchBudget(Ram = 0, LayerRam = -0)] static partial class Keywords;") { Generated = generated }.ExpectNone();
 
