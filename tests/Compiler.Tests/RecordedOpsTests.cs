@@ -24,7 +24,7 @@ public sealed class RecordedOpsTests
             Values values = Engines.Reference(model.Graph, recording.Inputs(seed));
             recording.AssertOutputs(seed, [.. model.Graph.Outputs.Select(Bytes)], "reference");
 
-            byte[] Bytes(int id) => values.Bytes(model.Graph[id].ViewOf < 0 ? id : model.Graph[id].ViewOf);
+            byte[] Bytes(int id) => values.Bytes(model.Graph.Root(id));
         }
     }
 

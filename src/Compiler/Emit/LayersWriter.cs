@@ -113,13 +113,13 @@ internal static class LayersWriter
         var spans = new Dictionary<int, string>();
         var taken = new HashSet<string>(inputs.Concat(outputs).Select(p => p.Parameter)) { "arena", "state", "image" };
         for (int i = 0; i < inputs.Length; i++) spans[model.Graph.Inputs[i]] = inputs[i].Parameter;
-        for (int i = 0; i < outputs.Length; i++) spans[Root(model.Graph, model.Graph.Outputs[i])] = outputs[i].Parameter;
+        for (int i = 0; i < outputs.Length; i++) spans[model.Graph.Root(model.Graph.Outputs[i])] = outputs[i].Parameter;
 
         using (w.Block($"static partial void InvokeLayers({SurfaceWriter.Parameters(inputs, outputs)})"))
         {
             foreach (Layer layer in model.Layers)
             {
-                int root = Root(model.Graph, layer.Output);
+                int root = model.Graph.Root(layer.Output);
                 if (spans.ContainsKey(root)) continue;
                 Tensor tensor = model.Graph[root];
                 string name = spans[root] = Names.Unique(Names.Camel(tensor.Name, "tensor"), taken);
@@ -139,8 +139,8 @@ internal static class LayersWriter
     {
         Layer layer = model.Layers[index];
         Kernel kernel = layer.Kernel;
-        string[] inputs = [.. layer.Inputs.Select(id => spans[Root(model.Graph, id)])];
-        string output = spans[Root(model.Graph, layer.Output)];
+        string[] inputs = [.. layer.Inputs.Select(id => spans[model.Graph.Root(id)])];
+        string output = spans[model.Graph.Root(layer.Output)];
         string[] constants = [.. layer.Tables.Select(t => tables[t])];
         if (kernel.Rows == 0)
         {
@@ -201,6 +201,4 @@ internal static class LayersWriter
         };
         return $"{shape.PadRight(22)} {quantization}".TrimEnd();
     }
-
-    private static int Root(Graph graph, int id) => graph[id].ViewOf < 0 ? id : graph[id].ViewOf;
 }

@@ -19,6 +19,9 @@ internal sealed class Graph(Tensor[] tensors, Op[] ops, int[] inputs, int[] outp
 
     public Tensor this[int id] => Tensors[id];
 
+    /// <summary>The tensor whose bytes a tensor has: itself, or what it is a view of.</summary>
+    public int Root(int id) => this[id].ViewOf < 0 ? id : this[id].ViewOf;
+
     /// <summary>The same graph with other operators (and tensors); throws when the result breaks an invariant.</summary>
     public Graph With(IEnumerable<Op> ops, IEnumerable<Tensor>? tensors = null)
     {
@@ -60,7 +63,7 @@ internal static class Invariants
         {
             foreach (int id in op.Inputs)
             {
-                if (id >= 0 && !written[id]) throw new InvalidOperationException($"{op.Name} reads tensor {id} before it is written");
+                if (id >= 0 && !written[graph.Root(id)]) throw new InvalidOperationException($"{op.Name} reads tensor {id} before it is written");
             }
 
             foreach (int id in op.Outputs)
@@ -76,8 +79,7 @@ internal static class Invariants
 
         foreach (int id in graph.Outputs)
         {
-            int root = graph[id].ViewOf < 0 ? id : graph[id].ViewOf;
-            if (!written[root]) throw new InvalidOperationException($"nothing writes output tensor {id}");
+            if (!written[graph.Root(id)]) throw new InvalidOperationException($"nothing writes output tensor {id}");
         }
     }
 }

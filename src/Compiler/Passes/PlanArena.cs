@@ -38,27 +38,26 @@ internal static class PlanArena
 {
     public static ArenaPlan Run(Graph graph, IReadOnlyList<Layer> layers, CompileOptions options)
     {
-        int Root(int id) => graph[id].ViewOf < 0 ? id : graph[id].ViewOf;
         var locations = new Dictionary<int, Location>();
         for (int i = 0; i < graph.Inputs.Count; i++) locations[graph.Inputs[i]] = new Location(Place.Input, i);
-        for (int i = 0; i < graph.Outputs.Count; i++) locations[Root(graph.Outputs[i])] = new Location(Place.Output, i);
+        for (int i = 0; i < graph.Outputs.Count; i++) locations[graph.Root(graph.Outputs[i])] = new Location(Place.Output, i);
 
         // Lifetimes by root; a root that takes over another's bytes joins its buffer.
         var last = new Dictionary<int, int>();
         for (int layer = 0; layer < layers.Count; layer++)
         {
-            foreach (int id in layers[layer].Inputs) last[Root(id)] = layer;
+            foreach (int id in layers[layer].Inputs) last[graph.Root(id)] = layer;
         }
 
         var bufferOf = new Dictionary<int, int>();
         var buffers = new List<Buffer>();
         for (int layer = 0; layer < layers.Count; layer++)
         {
-            int output = Root(layers[layer].Output);
+            int output = graph.Root(layers[layer].Output);
             if (locations.ContainsKey(output)) continue;
             int end = options.KeepTensors ? layers.Count - 1 : last.TryGetValue(output, out int read) ? read : layer;
             Tensor tensor = graph[output];
-            int takenOver = options.KeepTensors ? -1 : TakeOver(graph, layers[layer], layer, Root, last, bufferOf, tensor.ByteCount);
+            int takenOver = options.KeepTensors ? -1 : TakeOver(graph, layers[layer], layer, last, bufferOf, tensor.ByteCount);
             if (takenOver >= 0)
             {
                 bufferOf[output] = takenOver;
@@ -78,7 +77,7 @@ internal static class PlanArena
         for (int id = 0; id < graph.Tensors.Count; id++)
         {
             if (graph[id].IsConstant) locations[id] = new Location(Place.Constant, 0);
-            else if (graph[id].ViewOf >= 0 && locations.TryGetValue(Root(id), out Location root)) locations[id] = root;
+            else if (graph[id].ViewOf >= 0 && locations.TryGetValue(graph.Root(id), out Location root)) locations[id] = root;
         }
 
         return new ArenaPlan(locations, Extent(buffers, offsets), lowerBound, live);
@@ -86,12 +85,12 @@ internal static class PlanArena
 
     // The buffer of an input that the kernel may overwrite: it dies here and is the arena's, of the same size.
     private static int TakeOver(
-        Graph graph, Layer layer, int index, Func<int, int> root, Dictionary<int, int> last, Dictionary<int, int> bufferOf, int bytes)
+        Graph graph, Layer layer, int index, Dictionary<int, int> last, Dictionary<int, int> bufferOf, int bytes)
     {
         for (int i = 0; i < layer.Inputs.Count; i++)
         {
-            int id = root(layer.Inputs[i]);
-            bool diesHere = last[id] == index && layer.Inputs.Count(other => root(other) == id) == 1;
+            int id = graph.Root(layer.Inputs[i]);
+            bool diesHere = last[id] == index && layer.Inputs.Count(other => graph.Root(other) == id) == 1;
             if (layer.Kernel.CanOverwrite(i) && diesHere && graph[id].ByteCount == bytes && bufferOf.TryGetValue(id, out int buffer)) return buffer;
         }
 

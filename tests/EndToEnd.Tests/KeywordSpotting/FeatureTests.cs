@@ -2,7 +2,6 @@ using System;
 using System.IO;
 using System.Linq;
 using KeywordSpotting;
-using Xunit;
 
 namespace Etch.EndToEnd.Tests.KeywordSpotting;
 

@@ -4,7 +4,6 @@ using System.IO;
 using System.Linq;
 using System.Text;
 using KeywordSpotting;
-using Xunit;
 
 namespace Etch.EndToEnd.Tests.KeywordSpotting;
 

@@ -1,0 +1,60 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using Etch.Passes;
+
+namespace Etch.Tests;
+
+/// <summary>Real trained models against what TensorFlow Lite Micro's reference kernels gave for them, byte for byte.</summary>
+public sealed class ModelTests
+{
+    public static readonly TheoryData<string> Names =
+    [
+        "dscnn_mlperf_kws_int8", "vww_mobilenetv1_96_int8", "resnet8_cifar_int8", "autoencoder_toycar_int8", "person_detect_96_int8",
+        "micro_speech_quantized", "hello_world_int8", "mobilenetv2_0.35_160_2class_int8", "dscnn_s_kws_f32io_int8", "micronet_m_kws_int8",
+        "tenet_kws_alexa_int8", "strm_wakeword_1d_dsconv_int8",
+    ];
+
+    [ModelTheory]
+    [MemberData(nameof(Names))]
+    public void Outputs_are_those_recorded(string name)
+    {
+        Recording recording = Models.Recording(name);
+        CompiledModel[] variants =
+        [
+            .. Engines.Variants.SelectMany((variant, v) => new[] { false, true }.Select(isChecked => Engines.Compile(
+                Models.File(name), Engines.ClassName(name, (2 * v) + (isChecked ? 1 : 0)), o => variant.Options(o) with { CheckOverflow = isChecked }))),
+        ];
+        foreach (bool isChecked in new[] { false, true })
+        {
+            CompiledModel[] models = [.. variants.Where(m => m.Options.CheckOverflow == isChecked)];
+            var emitted = new EmittedModels(models, isChecked);
+            foreach (int seed in recording.Seeds)
+            {
+                byte[][] inputs = recording.Inputs(seed);
+                foreach (CompiledModel model in models) recording.AssertOutputs(seed, emitted.Run(model, inputs).Outputs, model.Options.ToString());
+            }
+        }
+    }
+
+    [ModelTheory]
+    [MemberData(nameof(Names))]
+    public void Every_intermediate_tensor_is_the_one_recorded(string name)
+    {
+        Recording recording = Models.Recording(name);
+        IReadOnlyDictionary<int, string> expected = recording.Tensors();
+        CompiledModel model = Engines.Compile(Models.File(name), Engines.ClassName(name), o => o with { KeepTensors = true });
+        (byte[][] outputs, byte[] arena) = new EmittedModels([model], isChecked: false).Run(model, recording.Inputs(1));
+
+        int compared = 0;
+        foreach ((int id, string hash) in expected)
+        {
+            if (!model.Plan.Locations.TryGetValue(id, out Location location)) continue;
+            ReadOnlySpan<byte> bytes = location.Place == Place.Output ? outputs[location.At] : arena.AsSpan(location.At, model.Graph[id].ByteCount);
+            Assert.True(Recording.Hash(bytes) == hash, $"{name}: {model.Graph.Producer(id)!.Name} writes another {model.Graph[id].Name}");
+            compared++;
+        }
+
+        Assert.Equal(expected.Count, compared);
+    }
+}
