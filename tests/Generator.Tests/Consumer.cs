@@ -41,7 +41,8 @@ internal sealed class Consumer : IDisposable
 
     public Consumer() => Property("ProjectDir", _folder.FullName + "/").Property("RootNamespace", "App");
 
-    private static CSharpParseOptions ParseOptions => new(LanguageVersion.CSharp12);
+    /// <summary>The oldest C# that emitted code is for, in a project that writes documentation.</summary>
+    private static CSharpParseOptions ParseOptions => new(LanguageVersion.CSharp12, DocumentationMode.Diagnose);
 
     /// <summary>Lists a model: a copy of a vector, unless the content is given.</summary>
     public Consumer Model(string path, string vector = "fc_64x10", byte[]? content = null, params (string Name, string Text)[] metadata)

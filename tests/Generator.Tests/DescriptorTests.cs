@@ -48,6 +48,17 @@ public class DescriptorTests
         Assert.Contains($"\n{id} | {descriptor.Category} | {descriptor.DefaultSeverity} | {descriptor.Title}, [documentation]({descriptor.HelpLinkUri})", releases);
     }
 
+    [Fact]
+    public void A_budget_is_the_same_diagnostic_from_generator_and_analyzer()
+    {
+        static string[] Lines(string project) =>
+        [
+            .. File.ReadLines(Path.Combine(Repository.Root, "src", project, "AnalyzerReleases.Unshipped.md"))
+                .Where(static line => line.StartsWith("ETCH20", System.StringComparison.Ordinal)),
+        ];
+        Assert.Equal(Lines("Analyzers"), Lines("Generator"));
+    }
+
     [Theory]
     [MemberData(nameof(Ids))]
     public void Has_a_help_link_and_cannot_be_switched_off_unless_it_is_a_budget(string id)

@@ -58,6 +58,12 @@ public class PackageTests(FreshProject project) : IClassFixture<FreshProject>
         (exit, output) = await project.Build([.. once, "-p:Broken=true"]);
         Assert.NotEqual(0, exit);
         Assert.Matches(@"broken\.tflite\(1,1\): error ETCH002: ", Assert.Single(Errors(output)));
+
+        // Alone, the C# compiler would warn that the generator did not load, and go on without the models' code.
+        project.Break("analyzers/dotnet/cs/Etch.Compiler.dll");
+        (exit, output) = await project.Build([.. once, "-p:MaxRam=65KB"]);
+        Assert.NotEqual(0, exit);
+        Assert.Contains(Errors(output), static line => line.Contains("error CS8785: ", StringComparison.Ordinal));
     }
 
     /// <summary>The errors of a build, each once: MSBuild repeats them in its summary.</summary>
