@@ -61,9 +61,9 @@ public class PackageTests(FreshProject project) : IClassFixture<FreshProject>
 
         // Alone, the C# compiler would warn that the generator did not load, and go on without the models' code.
         project.Break("analyzers/dotnet/cs/Etch.Compiler.dll");
-        (exit, output) = await project.Build([.. once, "-p:MaxRam=65KB"]);
+        (exit, output) = await project.Build([.. once, "-p:TreatWarningsAsErrors=false"]);
         Assert.NotEqual(0, exit);
-        Assert.Contains(Errors(output), static line => line.Contains("error CS8785: ", StringComparison.Ordinal));
+        Assert.Contains("error CS8034: ", Assert.Single(Errors(output)));
     }
 
     /// <summary>The errors of a build, each once: MSBuild repeats them in its summary.</summary>
