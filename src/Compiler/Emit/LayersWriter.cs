@@ -80,12 +80,12 @@ internal static class LayersWriter
         for (int i = 0; i < model.Layers.Count; i++)
         {
             Layer layer = model.Layers[i];
-            Tensor output = model.Graph[layer.Output];
+            Tensor output = model.Graph[layer.Outputs[0]];
             string label = InvariantText.Of($"{i} {layer.Op.Name} {Short(output.Name)}");
             LayerCost c = cost.Layers[i];
             double share = cost.Macs == 0 ? 0 : 100.0 * c.Macs / cost.Macs;
             string percent = share.ToString("0.0", CultureInfo.InvariantCulture) + " %";
-            w.Line($"//   {label.PadRight(50)} {Dimensions(output).PadRight(20)} {Where(model, layer.Output).PadRight(18)} {Number(c.Macs).PadLeft(10)} {percent.PadLeft(6)} {Number(c.Flash).PadLeft(9)}");
+            w.Line($"//   {label.PadRight(50)} {Dimensions(output).PadRight(20)} {Where(model, layer.Outputs[0]).PadRight(18)} {Number(c.Macs).PadLeft(10)} {percent.PadLeft(6)} {Number(c.Flash).PadLeft(9)}");
         }
 
         w.Line();
@@ -117,9 +117,8 @@ internal static class LayersWriter
 
         using (w.Block($"static partial void InvokeLayers({SurfaceWriter.Parameters(inputs, outputs)})"))
         {
-            foreach (Layer layer in model.Layers)
+            foreach (int root in model.Layers.SelectMany(layer => layer.Outputs).Select(model.Graph.Root))
             {
-                int root = model.Graph.Root(layer.Output);
                 if (spans.ContainsKey(root)) continue;
                 Tensor tensor = model.Graph[root];
                 string name = spans[root] = Names.Unique(Names.Camel(tensor.Name, "tensor"), taken);
@@ -140,25 +139,25 @@ internal static class LayersWriter
         Layer layer = model.Layers[index];
         Kernel kernel = layer.Kernel;
         string[] inputs = [.. layer.Inputs.Select(id => spans[model.Graph.Root(id)])];
-        string output = spans[model.Graph.Root(layer.Output)];
+        string[] outputs = [.. layer.Outputs.Select(id => spans[model.Graph.Root(id)])];
         string[] constants = [.. layer.Tables.Select(t => tables[t])];
         if (kernel.Rows == 0)
         {
-            Call(w, method, [.. inputs, output, .. constants]);
+            Call(w, method, [.. inputs, .. outputs, .. constants]);
             return;
         }
 
         string last = InvariantText.Of($"{kernel.Rows}");
         if (kernel.Batch == 1)
         {
-            Call(w, method, [inputs[0], "0", output, "0", last, .. constants]);
+            Call(w, method, [inputs[0], "0", outputs[0], "0", last, .. constants]);
             return;
         }
 
-        int input = model.Graph[layer.Inputs[0]].ElementCount / kernel.Batch, each = model.Graph[layer.Output].ElementCount / kernel.Batch;
+        int input = model.Graph[layer.Inputs[0]].ElementCount / kernel.Batch, each = model.Graph[layer.Outputs[0]].ElementCount / kernel.Batch;
         using (w.Block($"for (int image = 0; image < {kernel.Batch}; image++)"))
         {
-            string from = InvariantText.Of($"{inputs[0]}.Slice(image * {input}, {input})"), to = InvariantText.Of($"{output}.Slice(image * {each}, {each})");
+            string from = InvariantText.Of($"{inputs[0]}.Slice(image * {input}, {input})"), to = InvariantText.Of($"{outputs[0]}.Slice(image * {each}, {each})");
             Call(w, method, [from, "0", to, "0", last, .. constants]);
         }
     }
@@ -187,7 +186,7 @@ internal static class LayersWriter
         string[] others = [.. Enumerable.Range(index + 1, methods.Length - index - 1).Where(i => methods[i] == methods[index]).Select(i => InvariantText.Of($"{i}"))];
         if (others.Length > 0) w.Line($"// and, with their own tables, layer{(others.Length > 1 ? "s" : "")} {string.Join(", ", others)}");
         foreach (int id in layer.Op.Inputs.Where(id => id >= 0)) w.Line("//   " + TensorLine(graph[id]));
-        w.Line("//   → " + TensorLine(graph[layer.Output]));
+        foreach (int id in layer.Outputs) w.Line("//   → " + TensorLine(graph[id]));
     }
 
     private static string TensorLine(Tensor tensor)

@@ -98,5 +98,6 @@ internal sealed record Table(string Name, ElementType Type, EquatableArray<byte>
 /// <param name="Tables">The constants that the kernel reads.</param>
 internal sealed record Layer(Op Op, Kernel Kernel, EquatableArray<int> Inputs, EquatableArray<Table> Tables)
 {
-    public int Output => Op.Outputs[0];
+    /// <summary>Ids of the tensors that the kernel writes.</summary>
+    public EquatableArray<int> Outputs => Op.Outputs;
 }

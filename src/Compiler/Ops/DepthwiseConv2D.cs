@@ -156,6 +156,7 @@ internal sealed record DepthwiseConv2D : Op
                         w.Line($"Unsafe.Add(ref stored, oc) = {Output.Expression("acc", "oc")};");
                     }
 
+                    w.Line();
                     w.Line("pixel = ref Unsafe.Add(ref pixel, Step);");
                     w.Line("stored = ref Unsafe.Add(ref stored, OutputChannels);");
                 }

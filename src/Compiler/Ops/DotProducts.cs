@@ -163,6 +163,7 @@ internal sealed record DotProducts
             using (w.Block("")) EmitBlock(w, rest, whole == 0 ? "" : InvariantText.Of($"{whole}"));
         }
 
+        w.Line();
         w.Line("pixel = ref Unsafe.Add(ref pixel, Step);");
         w.Line("stored = ref Unsafe.Add(ref stored, OutputChannels);");
     }

@@ -116,6 +116,7 @@ internal sealed record PoolKernel(bool IsAverage, int Images, WindowRows Windows
                     w.Line("Unsafe.Add(ref stored, c) = (sbyte)FixedPoint.Clamp(acc, ActivationMin, ActivationMax);");
                 }
 
+                w.Line();
                 w.Line("pixel = ref Unsafe.Add(ref pixel, StrideX * Channels);");
                 w.Line("stored = ref Unsafe.Add(ref stored, Channels);");
             }

@@ -74,7 +74,6 @@ internal sealed record WindowRows
         w.Line($"const int InputRow = InputWidth * InputChannels, OutputRow = OutputWidth * OutputChannels, WindowRow = FilterWidth * {depth};");
         w.Line();
         if (!HasNoBorder) w.Line("Span<sbyte> window = stackalloc sbyte[FilterHeight * WindowRow];");
-
         using (w.Block("for (int oy = rowBegin; oy < rowEnd; oy++)"))
         {
             w.Line("int top = (oy * StrideY) - PadTop;");
@@ -139,13 +138,14 @@ internal sealed record WindowRows
         if (!Window.IsDilated && Groups == 1)
         {
             w.Line("int begin = Math.Max(0, -left), end = Math.Min(FilterWidth, InputWidth - left);");
-            using (w.Block("for (int ky = Math.Max(0, -top); ky < FilterHeight && top + ky < InputHeight; ky++)"))
+            using (w.Block("for (int ky = Math.Max(0, -top); begin < end && ky < FilterHeight && top + ky < InputHeight; ky++)"))
             {
                 w.Line("int source = ((top - inputTop + ky) * InputRow) + ((left + begin) * InputChannels);");
                 w.Line("input.Slice(source, (end - begin) * InputChannels).CopyTo(window.Slice((ky * WindowRow) + (begin * InputChannels)));");
                 if (CountsTaps) w.Line("taps += end - begin;");
             }
 
+            w.Line();
             return;
         }
 
@@ -158,5 +158,7 @@ internal sealed record WindowRows
             w.Line($"int source = ((iy - inputTop) * InputRow) + (ix * InputChannels){channel};");
             w.Line($"input.Slice(source, {depth}).CopyTo(window.Slice((ky * WindowRow) + (kx * {depth})));");
         }
+
+        w.Line();
     }
 }

@@ -50,7 +50,7 @@ internal static class MeasureCost
         {
             int newTables = layer.Tables.Where(t => tables.Add((t.Type, t.Data))).Sum(t => t.Data.Count);
             int newCode = 40 + (kernels.Add(layer.Kernel) ? layer.Kernel.CodeBytes : 0);
-            long ram = layer.Inputs.Distinct().Sum(id => (long)graph[id].ByteCount) + graph[layer.Output].ByteCount + layer.Kernel.StackBytes;
+            long ram = layer.Inputs.Distinct().Concat(layer.Outputs).Sum(id => (long)graph[id].ByteCount) + layer.Kernel.StackBytes;
             tableBytes += newTables;
             codeBytes += newCode;
             costs.Add(new LayerCost($"{layer.Op.Name} {layer.Op.LayerName(graph)}", ram, newTables + newCode, layer.Op.Macs(graph)));
@@ -80,7 +80,7 @@ internal static class MeasureCost
         return new Measures(
             parameters, plan.Bytes + callers,
             file.Ops.Sum(op => Bytes(file, op.Inputs) + Bytes(file, op.Outputs)),
-            layers.Sum(l => Bytes(graph, l.Inputs) + graph[l.Output].ByteCount),
+            layers.Sum(l => Bytes(graph, l.Inputs) + Bytes(graph, l.Outputs)),
             file.Ops.Count, layers.Count, layers.Select(l => l.Kernel).Distinct().Count(), macs == 0 ? 1 : weighted / macs);
     }
 }

@@ -53,20 +53,22 @@ internal static class PlanArena
         var buffers = new List<Buffer>();
         for (int layer = 0; layer < layers.Count; layer++)
         {
-            int output = graph.Root(layers[layer].Output);
-            if (locations.ContainsKey(output)) continue;
-            int end = options.KeepTensors ? layers.Count - 1 : last.TryGetValue(output, out int read) ? read : layer;
-            Tensor tensor = graph[output];
-            int takenOver = options.KeepTensors ? -1 : TakeOver(graph, layers[layer], layer, last, bufferOf, tensor.ByteCount);
-            if (takenOver >= 0)
+            foreach (int output in layers[layer].Outputs.Select(graph.Root))
             {
-                bufferOf[output] = takenOver;
-                buffers[takenOver] = buffers[takenOver] with { Last = end, Alignment = Math.Max(buffers[takenOver].Alignment, tensor.Type.Size()) };
-            }
-            else
-            {
-                bufferOf[output] = buffers.Count;
-                buffers.Add(new Buffer(tensor.ByteCount, tensor.Type.Size(), layer, end));
+                if (locations.ContainsKey(output)) continue;
+                int end = options.KeepTensors ? layers.Count - 1 : last.TryGetValue(output, out int read) ? read : layer;
+                Tensor tensor = graph[output];
+                int takenOver = options.KeepTensors ? -1 : TakeOver(graph, layers[layer], layer, last, bufferOf, tensor.ByteCount);
+                if (takenOver >= 0)
+                {
+                    bufferOf[output] = takenOver;
+                    buffers[takenOver] = buffers[takenOver] with { Last = end, Alignment = Math.Max(buffers[takenOver].Alignment, tensor.Type.Size()) };
+                }
+                else
+                {
+                    bufferOf[output] = buffers.Count;
+                    buffers.Add(new Buffer(tensor.ByteCount, tensor.Type.Size(), layer, end));
+                }
             }
         }
 
@@ -87,6 +89,7 @@ internal static class PlanArena
     private static int TakeOver(
         Graph graph, Layer layer, int index, Dictionary<int, int> last, Dictionary<int, int> bufferOf, int bytes)
     {
+        if (layer.Outputs.Count > 1) return -1;
         for (int i = 0; i < layer.Inputs.Count; i++)
         {
             int id = graph.Root(layer.Inputs[i]);
