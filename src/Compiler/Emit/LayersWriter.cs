@@ -76,7 +76,7 @@ internal static class LayersWriter
         }
 
         w.Line("//");
-        w.Line("//   layer                                              output               place                    MACs  share     flash");
+        w.Line("//   layer                                              output               place                    MACs  share       FLOPs     flash");
         for (int i = 0; i < model.Layers.Count; i++)
         {
             Layer layer = model.Layers[i];
@@ -85,7 +85,7 @@ internal static class LayersWriter
             LayerCost c = cost.Layers[i];
             double share = cost.Macs == 0 ? 0 : 100.0 * c.Macs / cost.Macs;
             string percent = share.ToString("0.0", CultureInfo.InvariantCulture) + " %";
-            w.Line($"//   {label.PadRight(50)} {Dimensions(output).PadRight(20)} {Where(model, layer.Outputs[0]).PadRight(18)} {Number(c.Macs).PadLeft(10)} {percent.PadLeft(6)} {Number(c.Flash).PadLeft(9)}");
+            w.Line($"//   {label.PadRight(50)} {Dimensions(output).PadRight(20)} {Where(model, layer.Outputs[0]).PadRight(18)} {Number(c.Macs).PadLeft(10)} {percent.PadLeft(6)} {Number(c.Flops).PadLeft(11)} {Number(c.Flash).PadLeft(9)}");
         }
 
         w.Line();
