@@ -9,10 +9,11 @@ namespace Etch.Generator;
 internal static class ClassNames
 {
     /// <summary>The class's name with its namespace: unique in a project.</summary>
-    public static string FullName(this CompileOptions options) => Join(options.Namespace, options.ClassName);
+    public static string FullName(this CompileOptions options) =>
+        (options.Namespace.Length == 0 ? options.ClassName : options.Namespace + "." + options.ClassName).Replace("@", "");
 
-    /// <summary>The same for a class of the compilation.</summary>
-    public static string FullName(INamedTypeSymbol type) => Join(NamespaceOf(type), type.Name);
+    /// <summary>The same for a class of the compilation; that of a nested or generic one is the name of no generated class.</summary>
+    public static string FullName(INamedTypeSymbol type) => type.ToDisplayString().Replace("@", "");
 
     /// <summary>The namespace as C# writes it; empty for the global one.</summary>
     public static string NamespaceOf(INamedTypeSymbol type) =>
@@ -21,9 +22,6 @@ internal static class ClassNames
     /// <summary>The full name as the beginning of a file's name: identifiers may have letters that Roslyn takes in no hint.</summary>
     public static string FileName(this CompileOptions options) =>
         new([.. options.FullName().Select(static c => char.IsLetterOrDigit(c) || c == '.' ? c : '_')]);
-
-    public static string Join(string space, string className) =>
-        (space.Length == 0 ? className : space + "." + className).Replace("@", "");
 
     /// <summary>The class of a file that nothing else names: <c>person-detect_v2.tflite</c> becomes <c>PersonDetectV2</c>.</summary>
     public static string ToClassName(string fileName)

@@ -10,18 +10,16 @@ namespace Etch.Generator;
 
 /// <summary>A class that asks for a model with <c>[EtchModel]</c>: strings only, no symbol and no position.</summary>
 /// <param name="File">The attribute's argument.</param>
+/// <param name="FullName">The class's name with its namespace.</param>
 /// <param name="Namespace">The namespace as C# writes it; empty for the global one.</param>
 /// <param name="ClassName">The name as C# writes it, with an @ where it is a keyword.</param>
 /// <param name="Accessibility"><c>public</c> or <c>internal</c>.</param>
 /// <param name="Obstacles">Why the class cannot be filled in, as the end of a sentence, or null.</param>
 /// <param name="TakesSurface">A second part of the class compiles in spite of the obstacles.</param>
 internal sealed record Declaration(
-    string File, string Namespace, string ClassName, string Accessibility, string? Obstacles, bool TakesSurface)
+    string File, string FullName, string Namespace, string ClassName, string Accessibility, string? Obstacles, bool TakesSurface)
 {
     public const string Attribute = "Etch.EtchModelAttribute";
-
-    /// <summary>The class's name with its namespace.</summary>
-    public string FullName => ClassNames.Join(Namespace, ClassName);
 
     public static bool IsCandidate(SyntaxNode node, CancellationToken cancel) => node is TypeDeclarationSyntax;
 
@@ -42,6 +40,7 @@ internal sealed record Declaration(
 
         var declaration = new Declaration(
             file,
+            ClassNames.FullName(type),
             ClassNames.NamespaceOf(type),
             ClassNames.Escape(type.Name),
             type.DeclaredAccessibility == Microsoft.CodeAnalysis.Accessibility.Public ? "public" : "internal",

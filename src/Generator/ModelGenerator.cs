@@ -100,9 +100,12 @@ public sealed class ModelGenerator : IIncrementalGenerator
 
     private static string WritePasses(CompiledModel model) => "// " + model.Dump.TrimEnd().Replace("\n", "\n// ") + "\n";
 
-    private static Problem Internal(ModelFile file, Exception e) => new(
-        Ids.InternalError,
-        $"'{file.Name}' could not be compiled because of a mistake in Etch: {e.GetType().Name}: {e.Message} Please report it.");
+    private static Problem Internal(ModelFile file, Exception e)
+    {
+        string place = e.TargetSite is { } method ? $" in {method.DeclaringType?.Name}.{method.Name}" : "";
+        string message = $"'{file.Name}' could not be compiled because of a mistake in Etch: {e.GetType().Name}{place}: {e.Message}";
+        return new Problem(Ids.InternalError, message + "; please report it");
+    }
 
     private static IEnumerable<Finding> Findings(CompiledModel model) =>
         model.Problems.Select(problem => new Finding(problem, model.Options.FullName(), model.File.Path));

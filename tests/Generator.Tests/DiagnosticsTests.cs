@@ -64,7 +64,7 @@ public class DiagnosticsTests
     [InlineData("partial class C;", "C", "not static", true)]
     [InlineData("static class C;", "C", "not partial", false)]
     [InlineData("class C;", "C", "not partial and not static", false)]
-    [InlineData("static partial class C<T>;", "C", "generic", false)]
+    [InlineData("static partial class C<T>;", "C<T>", "generic", false)]
     [InlineData("partial record C;", "C", "not a plain class and not static", false)]
     [InlineData("file static partial class C;", "C", "local to its file", false)]
     public void ETCH006_at_the_attribute(string declaration, string name, string obstacles, bool hasSurface)
@@ -77,11 +77,22 @@ public class DiagnosticsTests
     }
 
     [Fact]
-    public void ETCH006_names_the_outer_type()
+    public void ETCH006_at_each_class_that_shares_its_name_with_a_good_one()
     {
-        using Consumer project = new Consumer().Model("a.tflite")
-            .Source("class Outer { [Etch.EtchModel(\"a.tflite\")] static partial class C; }");
-        Assert.Contains("because it is nested in 'Outer';", Assert.Single(OfConsumer(project.Run())));
+        using Consumer project = new Consumer().Model("a.tflite").Source("""
+            [Etch.EtchModel("a.tflite")] static partial class C;
+            [Etch.EtchModel("a.tflite")] static partial class C<T>;
+            static partial class Outer { [Etch.EtchModel("a.tflite")] static partial class C; }
+            """);
+        Outcome outcome = project.Run();
+        string[] lines = [.. OfConsumer(outcome).Select(static line => line[..line.IndexOf(';')])];
+        Assert.Equal(
+            [
+                "Program.cs(2,17): ETCH006: 'C<T>' cannot take in a model because it is generic",
+                "Program.cs(3,46): ETCH006: 'Outer.C' cannot take in a model because it is nested in 'Outer'",
+            ],
+            lines);
+        Assert.Contains("C.Layers.g.cs", outcome.Files);
     }
 
     [Theory]
@@ -178,7 +189,7 @@ public class DiagnosticsTests
         CompiledModel model = ModelGenerator.Compile(new Job(file, null!), default);
         Problem problem = Assert.Single(model.Problems);
         Assert.Equal("ETCH900", problem.Id);
-        Assert.StartsWith("'keywords.tflite' could not be compiled because of a mistake in Etch: NullReferenceException: ", problem.Message);
+        Assert.StartsWith("'keywords.tflite' could not be compiled because of a mistake in Etch: NullReferenceException in ", problem.Message);
     }
 
     [Fact]
