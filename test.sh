@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Builds everything in Release, runs the sample on its own recordings, runs all tests. Needs the .NET SDK of global.json;
+# installs what else is missing (a C linker and zlib, for NativeAOT) where it may, and says so.
+# The last line is "N passed, N failed, N skipped". Exit code 0 only if everything built and nothing failed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+say() { printf '\n==> %s\n' "$*"; }
+
+if ! command -v dotnet > /dev/null; then
+    echo "test.sh needs the .NET 10 SDK: https://dotnet.microsoft.com/download" >&2
+    exit 2
+fi
+
+# The runner's closing lines are read below: English, plain, no colours.
+export DOTNET_CLI_UI_LANGUAGE=en DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 MSBUILDTERMINALLOGGER=off NO_COLOR=1
+# Without ICU .NET does not start unless told that it may do without.
+if [ "$(uname)" = Linux ] && ! { ldconfig -p || /sbin/ldconfig -p; } 2> /dev/null | grep libicuuc > /dev/null; then
+    export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1
+fi
+
+# ---- what NativeAOT links with ----
+
+missing=()
+command -v clang > /dev/null || command -v gcc > /dev/null || missing+=(gcc libc6-dev)
+[ "$(uname)" != Linux ] || [ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)
+if [ "${#missing[@]}" -gt 0 ]; then
+    say "NativeAOT links with a C compiler and zlib; missing: ${missing[*]}"
+    as_root=()
+    [ "$(id -u)" = 0 ] || as_root=(sudo -n)
+    if command -v apt-get > /dev/null && { [ "$(id -u)" = 0 ] || sudo -n true 2> /dev/null; }; then
+        "${as_root[@]}" apt-get update -qq < /dev/null
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" < /dev/null
+    else
+        echo "They cannot be installed from here (no apt-get, or no root rights); what publishes with NativeAOT will fail."
+    fi
+fi
+
+# ---- build, sample, tests ----
+
+say "dotnet build Generator.sln -c Release"
+dotnet build Generator.sln -c Release < /dev/null
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+say "samples/KeywordSpotting on its own recordings"
+dotnet run --project samples/KeywordSpotting -c Release --no-build -- --top 1 < /dev/null | tee "$log"
+if ! tail -n 1 "$log" | awk '{ exit !($2 == "of" && $1 == $3 && $1 > 0) }'; then
+    echo "The sample does not name every word." >&2
+    exit 1
+fi
+
+# One project after the other (-m:1): tests that start builds of their own, and tests that measure, get the machine for themselves.
+say "dotnet test Generator.sln -c Release"
+status=0
+dotnet test Generator.sln -c Release --no-build -m:1 < /dev/null 2>&1 | tee "$log" || status=$?
+
+# The sum over the runner's closing lines, "Passed!  - Failed:     0, Passed:   148, Skipped:     0, Total: …", one per project.
+awk -v projects="$(find tests -name '*.Tests.csproj' | wc -l)" '
+    function count(name) { return match($0, name ": *[0-9]+") ? substr($0, RSTART + length(name) + 1, RLENGTH - length(name) - 1) : 0 }
+    /^(Passed|Failed|Skipped)! +- Failed: / { failed += count("Failed"); passed += count("Passed"); skipped += count("Skipped"); seen++ }
+    END {
+        if (seen != projects) printf "%d of %d test projects came to an end.\n", seen, projects
+        printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
+        exit seen != projects || failed > 0
+    }' "$log" || status=1
+exit "$status"
