@@ -183,6 +183,9 @@ internal sealed record Outcome(GeneratorRunResult Result, Compilation Compilatio
 
     public INamedTypeSymbol Class(string name) => Compilation.GetTypeByMetadataName(name) ?? throw new KeyNotFoundException(name);
 
+    /// <summary>What was handed to the compiler.</summary>
+    public Job[] Jobs => [.. Result.TrackedSteps[Steps.Job].SelectMany(static run => run.Outputs).Select(static output => (Job)output.Value)];
+
     public string Source(string hint) => Result.GeneratedSources.Single(source => source.HintName == hint).SourceText.ToString();
 
     /// <summary>The values of a step with the reasons of this run: <c>keywords.tflite Cached</c>.</summary>

@@ -137,6 +137,20 @@ public class OutputTests
     }
 
     [Fact]
+    public void Metadata_prevail_over_properties_and_both_over_defaults()
+    {
+        using Consumer project = new Consumer()
+            .Model("a.tflite", metadata: [("Unroll", "full"), ("UnrollCeiling", "2KB"), ("KeepTensors", "True"), ("DumpPasses", "false")]).Model("b.tflite")
+            .Property("EtchUnroll", "None").Property("EtchUnrollCeiling", "1024").Property("EtchKeepTensors", "false").Property("EtchDumpPasses", "true");
+        CompileOptions[] options = [.. project.Run().Jobs.Select(static job => job.Options)];
+        Assert.Equal((UnrollPolicy.Full, 2048, true, false), (options[0].Unroll, options[0].UnrollCeiling, options[0].KeepTensors, options[0].DumpPasses));
+        Assert.Equal((UnrollPolicy.None, 1024, false, true), (options[1].Unroll, options[1].UnrollCeiling, options[1].KeepTensors, options[1].DumpPasses));
+
+        using Consumer plain = new Consumer().Model("a.tflite");
+        Assert.Equal(new CompileOptions { ClassName = "A", Namespace = "App" }, Assert.Single(plain.Run().Jobs).Options);
+    }
+
+    [Fact]
     public void Passes_are_dumped_on_request()
     {
         using Consumer project = new Consumer().Model("a.tflite", metadata: ("DumpPasses", "true")).Model("b.tflite");
