@@ -1,0 +1,36 @@
+using System.Collections.Generic;
+using System.Linq;
+using Etch.Diagnostics;
+using Etch.Report;
+using Etch.Tflite;
+
+namespace Etch.Tests;
+
+/// <summary>Working memory against TensorFlow Lite Micro's for the same file; docs/models.md has the table.</summary>
+public sealed class ArenaTests
+{
+    [Fact]
+    public void The_report_lists_the_models_that_are_tested() =>
+        Assert.Equal(((IEnumerable<object[]>)ModelTests.Names).Select(row => (string)row[0]).Order(), Tflm.Models.Keys.Order());
+
+    [ModelTheory]
+    [MemberData(nameof(ModelTests.Names), MemberType = typeof(ModelTests))]
+    public void The_arena_is_at_most_what_the_interpreter_needs_for_activations(string name)
+    {
+        CompiledModel model = Engines.Compile(Models.File(name), "Model");
+        long live = Tflm.LivePeak(TfliteImporter.Import(model.File.Bytes, new Problems()).Graph!);
+        Assert.InRange(model.Cost.Arena, model.Plan.LowerBound, live);
+
+        // With the caller's inputs and outputs, which the interpreter keeps in its arena, all of our memory is at most all of the interpreter's.
+        if (Tflm.Models[name] is not { } measured) return;
+        Assert.InRange(live, 1, measured.Peak);
+        Assert.InRange(model.Measures.WorkingBytes, 1, measured.ArenaUsed);
+    }
+
+    [Fact]
+    public void The_arena_of_the_sample_too()
+    {
+        CompiledModel model = Engines.Compile(LoadedModel.Sample, "Model");
+        Assert.InRange(model.Cost.Arena, model.Plan.LowerBound, Tflm.LivePeak(TfliteImporter.Import(model.File.Bytes, new Problems()).Graph!));
+    }
+}
