@@ -61,8 +61,8 @@ awk -v projects="$(find tests -name '*.Tests.csproj' | wc -l)" '
     function count(name) { return match($0, name ": *[0-9]+") ? substr($0, RSTART + length(name) + 1, RLENGTH - length(name) - 1) : 0 }
     /^(Passed|Failed|Skipped)! +- Failed: / { failed += count("Failed"); passed += count("Passed"); skipped += count("Skipped"); seen++ }
     END {
-        if (seen != projects) printf "%d of %d test projects came to an end.\n", seen, projects
+        if (seen < projects) printf "%d of %d test projects came to an end.\n", seen, projects
         printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
-        exit seen != projects || failed > 0
+        exit seen < projects || failed > 0
     }' "$log" || status=1
 exit "$status"
