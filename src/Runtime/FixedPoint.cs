@@ -177,6 +177,96 @@ static class FixedPoint
         return OneOverOnePlus(unchecked((int)(((uint)x << zeros) - 0x80000000u)));
     }
 
+    /// <summary>The quotient of DIV: a / b · multiplier / 2^31 · 2^shift by <see cref="Reciprocal"/>; reference/div.h of TFLite.</summary>
+    /// <remarks>What TFLite leaves undefined: b = 0 gives the largest or smallest number after a's sign (0 for a = 0), and a
+    /// quotient that would be shifted right by more than 31 bits is 0.</remarks>
+    /// <param name="a">The dividend, at most 255 in magnitude.</param>
+    /// <param name="b">The divisor, at most 255 in magnitude.</param>
+    /// <param name="multiplier">Q0.31, 2^30 to 2^31 − 1, or 0.</param>
+    /// <param name="shift">At most 23.</param>
+    public static int Quotient(int a, int b, int multiplier, int shift)
+    {
+        if (b == 0) return a > 0 ? int.MaxValue / 2 : a < 0 ? int.MinValue / 2 : 0;
+        if (b < 0)
+        {
+            a = -a;
+            b = -b;
+        }
+
+        int reciprocal = Reciprocal(b, 31, out int exponent);
+        int headroom = LeadingZeros(a < 0 ? ~a : a) - 1;
+        int right = exponent + headroom - shift;
+        int quotient = SaturatingRoundingDoublingHighMul(a << headroom, reciprocal);
+        return right > 31 ? 0 : RoundingDivideByPowerOfTwo(SaturatingRoundingDoublingHighMul(quotient, multiplier), right);
+    }
+
+    /// <summary>GetInvSqrtQuantizedMultiplierExp of TFLite: 1 / √x as a multiplier and a shift, by five Newton-Raphson steps.</summary>
+    /// <param name="x">Any integer; what is below 1 counts as 1.</param>
+    /// <param name="shift">The shift, at most 0, that goes with the multiplier, as <see cref="MultiplyByQuantizedMultiplier"/> takes it.</param>
+    /// <returns>The multiplier in Q0.</returns>
+    public static int InverseSquareRoot(int x, out int shift)
+    {
+        shift = 0;
+        if (x <= 1) return int.MaxValue;
+
+        // x = number · 4^(right − 11) with number in Q3 from 1/2 to 2; division by 4 truncates.
+        int right = 11;
+        for (; x >= 1 << 29; x /= 4) right++;
+        int pairs = ((LeadingZeros(x) - 1) / 2) - 1;
+        right -= pairs;
+        int half = RoundingDivideByPowerOfTwo((x << (2 * pairs)) >> 1, 1);
+        const int ThreeHalves = (1 << 28) + (1 << 27); // 1.5 in Q3
+        int root = 1 << 28;
+        for (int step = 0; step < 5; step++)
+        {
+            // Products of three numbers in Q3 are in Q9, those of two in Q6.
+            int square = SaturatingRoundingDoublingHighMul(root, root);
+            int cube = SaturatingRoundingMultiplyByPowerOfTwo(SaturatingRoundingDoublingHighMul(square, root), 6);
+            int next = SaturatingRoundingDoublingHighMul(ThreeHalves, root) - SaturatingRoundingDoublingHighMul(half, cube);
+            root = SaturatingRoundingMultiplyByPowerOfTwo(next, 3);
+        }
+
+        int result = SaturatingRoundingDoublingHighMul(root, 1518500250); // sqrt(1/2)
+        if (right < 0) return result << -right;
+        shift = -right;
+        return result;
+    }
+
+    /// <summary>log_x_for_x_greater_than_or_equal_to_1 of TFLite: the natural logarithm.</summary>
+    /// <param name="x">A number in Q12, at least 1 (2^19).</param>
+    /// <returns>The logarithm in Q5.</returns>
+    public static int Log(int x)
+    {
+        const int SqrtHalf = 1518500250;
+        const int SqrtSqrtHalf = 1805811301;
+        const int Quarter = 1 << 23; // in Q6
+
+        // x = r · 2^z with r around sqrt(sqrt(1/2)), z in Q6 a quarter beside an integer: the better of two candidates.
+        int zeros = LeadingZeros(x);
+        int scaledA = SaturatingRoundingDoublingHighMul(SaturatingRoundingMultiplyByPowerOfTwo(x, zeros - 1), SqrtHalf);
+        int candidateA = SaturatingRoundingMultiplyByPowerOfTwo(scaledA, 1);
+        int powerA = SaturatingRoundingMultiplyByPowerOfTwo(12 - zeros, 25) + Quarter;
+        int headroom = LeadingZeros(SaturatingRoundingDoublingHighMul(x, SqrtHalf)) - 1;
+        int candidateB = SaturatingRoundingMultiplyByPowerOfTwo(x, headroom);
+        int powerB = SaturatingRoundingMultiplyByPowerOfTwo(12 - headroom, 25) - Quarter;
+        int r = candidateA < candidateB ? candidateA : candidateB;
+        int z = powerA > powerB ? powerA : powerB;
+
+        // log r as a quotient of polynomials in q = 2 (r − sqrt(sqrt(1/2))).
+        long sum = (long)r + SqrtSqrtHalf;
+        int p = (int)((sum + (sum >= 0 ? 1 : -1)) / 2);
+        int q = unchecked((r - SqrtSqrtHalf) * 2);
+        int q2 = SaturatingRoundingDoublingHighMul(q, q);
+        int cubic = SaturatingRoundingDoublingHighMul(SaturatingRoundingDoublingHighMul(q, q2), 117049297);
+        int numerator = unchecked(SaturatingRoundingDoublingHighMul(q, r) + cubic);
+        int inner = unchecked(1057819769 + q + SaturatingRoundingDoublingHighMul(127690142, q2));
+        int denominator = unchecked(SaturatingRoundingDoublingHighMul(p, inner) + SaturatingRoundingDoublingHighMul(638450708, q));
+        int reciprocal = OneOverOnePlus(denominator);
+        int scaled = RoundingDivideByPowerOfTwo(numerator, 6);
+        int log = unchecked(SaturatingRoundingDoublingHighMul(z, 1488522236) + SaturatingRoundingDoublingHighMul(scaled, reciprocal));
+        return SaturatingRoundingMultiplyByPowerOfTwo(log, 1);
+    }
+
     /// <summary>The zero bits above the highest one; 32 for 0.</summary>
     public static int LeadingZeros(int x)
     {

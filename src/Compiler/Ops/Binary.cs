@@ -4,13 +4,14 @@ using Etch.Ir;
 
 namespace Etch.Ops;
 
-/// <summary>What ADD, SUB and MUL share: two int8 inputs that broadcast as numpy's do, one formula for each element.</summary>
+/// <summary>What operators on two int8 inputs share: they broadcast as numpy's do, with one formula for each element.</summary>
 internal static class Binary
 {
-    public static void Check(Contract c, Activation activation)
+    public static void Check(Contract c, Activation activation = Activation.None, ElementType result = ElementType.Int8)
     {
         Tensor? a = c.Input(0).Int8().Tensor, b = c.Input(1).Int8().Tensor;
-        c.Output(0).Int8();
+        if (result == ElementType.Int8) c.Output(0).Int8();
+        else c.Output(0).Type(result);
         c.Require(activation <= Activation.Relu6, "has an activation that is not supported");
         if (!c.Holds) return;
 
@@ -19,26 +20,44 @@ internal static class Binary
         if (shape is not null) c.Output(0).Shape(shape);
     }
 
-    /// <summary>Calls the formula for each element of the output.</summary>
+    /// <summary>Calls the formula for each element of the output, with both inputs without their zero points.</summary>
     public static void Reference(Values values, Op op, System.Func<int, int, int> formula)
+    {
+        int zeroPoint1 = values.Graph[op.Inputs[0]].ZeroPoint, zeroPoint2 = values.Graph[op.Inputs[1]].ZeroPoint;
+        ReferenceOfStored(values, op, (a, b) => formula(a - zeroPoint1, b - zeroPoint2));
+    }
+
+    /// <summary>Calls the formula for each element of the output, with both inputs as they are stored.</summary>
+    public static void ReferenceOfStored(Values values, Op op, System.Func<int, int, int> formula)
     {
         Graph graph = values.Graph;
         Tensor a = graph[op.Inputs[0]], b = graph[op.Inputs[1]], output = graph[op.Outputs[0]];
         int[] x = values.Integers(op.Inputs[0]), y = values.Integers(op.Inputs[1]), z = new int[output.ElementCount];
         int[][] strides = [Shapes.BroadcastStrides(a.Shape, output.Shape), Shapes.BroadcastStrides(b.Shape, output.Shape)];
-        Shapes.ForEach(output.Shape, strides, (i, at) => z[i] = formula(x[at[0]] - a.ZeroPoint, y[at[1]] - b.ZeroPoint));
+        Shapes.ForEach(output.Shape, strides, (i, at) => z[i] = formula(x[at[0]], y[at[1]]));
         values.Set(op.Outputs[0], z);
     }
 
     /// <summary>The layer; <paramref name="lines"/> compute <c>int result</c> from <c>int a</c> and <c>int b</c>, both without their zero points.</summary>
-    public static Layer Layer(Graph graph, Op op, string name, (int Min, int Max) range, CompileOptions options, string[] constants, string[] lines)
+    public static Layer Layer(Graph graph, Op op, string name, (int Min, int Max) range, CompileOptions options, string[] constants, string[] lines) =>
+        Layer(
+            graph, op, name, options,
+            [
+                InvariantText.Of($"{ZeroPoints(graph, op)}, OutputZeroPoint = {graph[op.Outputs[0]].ZeroPoint};"),
+                .. constants,
+                InvariantText.Of($"const int ActivationMin = {range.Min}, ActivationMax = {range.Max};"),
+            ],
+            [WithoutZeroPoints, .. lines],
+            "(sbyte)FixedPoint.Clamp(result + OutputZeroPoint, ActivationMin, ActivationMax)");
+
+    /// <summary>The layer; <paramref name="lines"/> may use the stored values <c>{1}</c> and <c>{2}</c>, then <paramref name="result"/> is what is stored.</summary>
+    public static Layer Layer(Graph graph, Op op, string name, CompileOptions options, string[] constants, string[] lines, string result)
     {
         Tensor a = graph[op.Inputs[0]], b = graph[op.Inputs[1]], output = graph[op.Outputs[0]];
         Nest nest = Nest.Of(
             output.Shape.ToArray(), Shapes.Strides(output.Shape),
             Shapes.BroadcastStrides(a.Shape, output.Shape), Shapes.BroadcastStrides(b.Shape, output.Shape));
-        var kernel = new BinaryKernel(
-            name, nest, a.IsConstant, b.IsConstant, a.ZeroPoint, b.ZeroPoint, output.ZeroPoint, range.Min, range.Max, constants, lines, options.CheckOverflow);
+        var kernel = new BinaryKernel(name, nest, a.IsConstant, b.IsConstant, output.Type, constants, lines, result, options.CheckOverflow);
         int[] inputs = [.. op.Inputs.Where(id => !graph[id].IsConstant)];
         Table[] tables =
         [
@@ -48,9 +67,16 @@ internal static class Binary
         return new Layer(op, kernel, inputs, tables);
     }
 
+    /// <summary>Declares the zero points of both inputs; the declaration goes on.</summary>
+    public static string ZeroPoints(Graph graph, Op op) =>
+        InvariantText.Of($"const int ZeroPoint1 = {graph[op.Inputs[0]].ZeroPoint}, ZeroPoint2 = {graph[op.Inputs[1]].ZeroPoint}");
+
+    /// <summary>Declares <c>a</c> and <c>b</c> without their zero points.</summary>
+    public const string WithoutZeroPoints = "int a = {1} - ZeroPoint1, b = {2} - ZeroPoint2;";
+
     private sealed record BinaryKernel(
-        string Operator, Nest Nest, bool IsConstant1, bool IsConstant2, int ZeroPoint1, int ZeroPoint2, int OutputZeroPoint, int Min, int Max,
-        EquatableArray<string> Constants, EquatableArray<string> Lines, bool IsUnchecked) : Kernel
+        string Operator, Nest Nest, bool IsConstant1, bool IsConstant2, ElementType OutputType,
+        EquatableArray<string> Constants, EquatableArray<string> Lines, string Result, bool IsUnchecked) : Kernel
     {
         public override string Name => Operator;
 
@@ -64,13 +90,12 @@ internal static class Binary
             const string First = "ReadOnlySpan<sbyte> input1", Second = "ReadOnlySpan<sbyte> input2";
             string inputs = string.Join(", ", new[] { IsConstant1 ? "" : First, IsConstant2 ? "" : Second }.Where(p => p.Length > 0));
             string tables = string.Join(", ", new[] { IsConstant1 ? First : "", IsConstant2 ? Second : "" }.Where(p => p.Length > 0));
+            string head = (inputs.Length > 0 ? inputs + ", " : "") + $"Span<{OutputType.Keyword()}> output";
             w.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
-            using (w.Method(method, inputs + ", Span<sbyte> output", tables))
+            using (w.Method(method, head, tables))
             {
-                w.Line($"const int ZeroPoint1 = {ZeroPoint1}, ZeroPoint2 = {ZeroPoint2}, OutputZeroPoint = {OutputZeroPoint};");
                 foreach (string constant in Constants) w.Line(constant);
-                w.Line($"const int ActivationMin = {Min}, ActivationMax = {Max};");
-                w.Line();
+                if (Constants.Count > 0) w.Line();
                 bool isPlain = Nest.Shape.Count <= 1 && Nest.IsDense(1) && Nest.IsDense(2);
                 using (w.Unchecked(IsUnchecked))
                 {
@@ -92,9 +117,8 @@ internal static class Binary
 
         private void EmitElement(CodeWriter w, string to, string from1, string from2)
         {
-            w.Line($"int a = input1[{from1}] - ZeroPoint1, b = input2[{from2}] - ZeroPoint2;");
-            foreach (string line in Lines) w.Line(line);
-            w.Line($"output[{to}] = (sbyte)FixedPoint.Clamp(result + OutputZeroPoint, ActivationMin, ActivationMax);");
+            foreach (string line in Lines) w.Line(line.Replace("{1}", $"input1[{from1}]").Replace("{2}", $"input2[{from2}]"));
+            w.Line($"output[{to}] = {Result};");
         }
     }
 }

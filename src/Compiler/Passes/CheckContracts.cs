@@ -19,7 +19,7 @@ internal static class CheckContracts
         foreach (int id in graph.Inputs.Concat(graph.Outputs))
         {
             Tensor tensor = graph[id];
-            bool isSupported = tensor.Type is ElementType.Int8 or ElementType.UInt8 or ElementType.Float32 or ElementType.Int16 or ElementType.Int32;
+            bool isSupported = tensor.Type is not ElementType.Int64;
             if (!isSupported) problems.Add(Ids.UnsupportedType, $"'{tensor.Name}' is {tensor.Type.Name()}, which cannot be an input or output of the model");
         }
     }

@@ -45,9 +45,12 @@ internal static class Schema
     public static class Builtin
     {
         public const int Add = 0, AveragePool2D = 1, Concatenation = 2, Conv2D = 3, DepthwiseConv2D = 4, Dequantize = 6,
-            FullyConnected = 9, Logistic = 14, MaxPool2D = 17, Mul = 18, Relu = 19, Relu6 = 21, Reshape = 22, Softmax = 25,
-            Tanh = 28, Custom = 32, Pad = 34, Transpose = 39, Mean = 40, Sub = 41, Squeeze = 43, StridedSlice = 45,
-            ExpandDims = 70, LeakyRelu = 98, Quantize = 114, HardSwish = 117;
+            FullyConnected = 9, L2Normalization = 11, Logistic = 14, MaxPool2D = 17, Mul = 18, Relu = 19, Relu6 = 21,
+            Reshape = 22, Softmax = 25, Tanh = 28, Custom = 32, Pad = 34, Transpose = 39, Mean = 40, Sub = 41, Div = 42,
+            Squeeze = 43, StridedSlice = 45, LogSoftmax = 50, Prelu = 54, Maximum = 55, ArgMax = 56, Minimum = 57, Less = 58,
+            Greater = 61, GreaterEqual = 62, LessEqual = 63, TransposeConv = 67, ExpandDims = 70, Equal = 71, NotEqual = 72,
+            Sum = 74, Rsqrt = 76, ArgMin = 79, ReduceMax = 82, ReduceMin = 89, LeakyRelu = 98, SquaredDifference = 99, Abs = 101,
+            AddN = 106, Elu = 111, Quantize = 114, HardSwish = 117, BatchMatMul = 126, CumSum = 128;
     }
 
     /// <summary>Names of TensorType by code; those that the compiler computes with are members of <see cref="Ir.ElementType"/>.</summary>

@@ -1,0 +1,110 @@
+using System;
+using System.Linq;
+using Etch.Emit;
+using Etch.Ir;
+using Etch.Tflite;
+
+namespace Etch.Ops;
+
+/// <summary>What MEAN, SUM, REDUCE_MAX and REDUCE_MIN share: the dimensions to reduce, and the loops over what is kept and what is reduced.</summary>
+/// <param name="Axes">The dimensions to reduce, or null when they are not constant.</param>
+internal sealed record Reduction(EquatableArray<int>? Axes, bool KeepDims)
+{
+    public static Reduction Import(OperatorReader r) => new(r.Integers(1), r.Bool(0));
+
+    /// <summary>Demands that hold for all of them; afterwards <see cref="Elements"/> is defined while the contract holds.</summary>
+    public void Check(Contract c)
+    {
+        Tensor? input = c.Input(0).Int8().Tensor;
+        c.Output(0).Int8();
+        c.Input(1).Int32();
+        c.Require(Axes is not null, "needs constant axes");
+        if (!c.Holds) return;
+
+        int rank = input!.Shape.Count;
+        c.Require(input.ElementCount > 0, $"needs an input with elements, and it has the shape [{input.Shape}]");
+        c.Require(Axes!.Value.All(axis => axis >= -rank && axis < rank), $"needs axes from {-rank} to {rank - 1}");
+        if (!c.Holds) return;
+        bool[] reduced = Reduced(input);
+        int[] kept = [.. Enumerable.Range(0, rank).Where(d => KeepDims || !reduced[d]).Select(d => reduced[d] ? 1 : input.Shape[d])];
+        c.Output(0).Elements(Shapes.Count(kept));
+    }
+
+    /// <summary>Inputs that make one output.</summary>
+    public static int Elements(Graph graph, Op op) => graph[op.Inputs[0]].ElementCount / graph[op.Outputs[0]].ElementCount;
+
+    /// <summary>For each output, <paramref name="step"/> over its stored inputs from <paramref name="start"/> on, then <paramref name="result"/>.</summary>
+    public void Reference(Values values, Op op, int start, Func<int, int, int> step, Func<int, int> result)
+    {
+        Tensor input = values.Graph[op.Inputs[0]], output = values.Graph[op.Outputs[0]];
+        int[] x = values.Integers(op.Inputs[0]), acc = [.. Enumerable.Repeat(start, output.ElementCount)];
+        Shapes.ForEach(input.Shape, [TargetStrides(input, Reduced(input))], (i, at) => acc[at[0]] = step(acc[at[0]], x[i]));
+        values.Set(op.Outputs[0], Array.ConvertAll(acc, a => result(a)));
+    }
+
+    /// <summary>The layer: <paramref name="step"/> is a statement on <c>acc</c> and the stored input <c>{0}</c>, <paramref name="lines"/> may follow, then
+    /// <paramref name="result"/> is stored.</summary>
+    public Layer Layer(Graph graph, Op op, string name, CompileOptions options, string[] constants, string start, string step, string[] lines, string result)
+    {
+        Tensor input = graph[op.Inputs[0]];
+        bool[] reduced = Reduced(input);
+        int[] source = Shapes.Strides(input.Shape), target = TargetStrides(input, reduced), shape = input.Shape.ToArray();
+        int[] Select(int[] all, bool isReduced) => [.. all.Where((_, d) => reduced[d] == isReduced)];
+        Nest kept = Nest.Of(Select(shape, false), Select(target, false), Select(source, false));
+        Nest taps = Nest.Of(Select(shape, true), Select(source, true));
+        var kernel = new ReductionKernel(name, kept, taps, constants, start, step, lines, result, options.CheckOverflow);
+        return new Layer(op, kernel, new[] { op.Inputs[0] }, Array.Empty<Table>());
+    }
+
+    private sealed record ReductionKernel(
+        string Operator, Nest Kept, Nest Taps, EquatableArray<string> Constants, string Start, string Step,
+        EquatableArray<string> Lines, string Result, bool IsUnchecked) : Kernel
+    {
+        public override string Name => Operator;
+
+        public override int CodeBytes => 320;
+
+        public override void Emit(CodeWriter w, string method)
+        {
+            w.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
+            using (w.Method(method, "ReadOnlySpan<sbyte> input, Span<sbyte> output"))
+            {
+                foreach (string constant in Constants) w.Line(constant);
+                if (Constants.Count > 0) w.Line();
+                using (w.Unchecked(IsUnchecked))
+                {
+                    Kept.Emit(w, "o", () =>
+                    {
+                        w.Line($"int acc = {Start};");
+                        w.Line($"ReadOnlySpan<sbyte> taps = input.Slice({Kept.Offset(1, "o")});");
+                        Taps.Emit(w, "i", () => w.Line(Step.Replace("{0}", $"taps[{Taps.Offset(0, "i")}]")));
+                        foreach (string line in Lines) w.Line(line);
+                        w.Line($"output[{Kept.Offset(0, "o")}] = {Result};");
+                    });
+                }
+            }
+        }
+    }
+
+    private bool[] Reduced(Tensor input)
+    {
+        bool[] reduced = new bool[input.Shape.Count];
+        foreach (int axis in Axes!.Value) reduced[axis < 0 ? axis + reduced.Length : axis] = true;
+        return reduced;
+    }
+
+    // For each input dimension, the elements between neighbours in the output; 0 along reduced dimensions.
+    private static int[] TargetStrides(Tensor input, bool[] reduced)
+    {
+        int[] strides = new int[reduced.Length];
+        int stride = 1;
+        for (int d = reduced.Length - 1; d >= 0; d--)
+        {
+            if (reduced[d]) continue;
+            strides[d] = stride;
+            stride *= input.Shape[d];
+        }
+
+        return strides;
+    }
+}
