@@ -29,6 +29,9 @@ internal sealed record CompileOptions
     /// <summary>Estimated bytes of machine code that one layer may grow to by unrolling.</summary>
     public int UnrollCeiling { get; init; } = 16 * 1024;
 
+    /// <summary>Emit calls of the vector kernels beside the scalar code, for processors that have them.</summary>
+    public bool Vectors { get; init; } = true;
+
     /// <summary>Debugging: every tensor of the file keeps its bytes in the arena until the end; nothing is fused away.</summary>
     public bool KeepTensors { get; init; }
 

@@ -52,7 +52,7 @@ static class FixedPoint
     public static int MultiplyAndShiftRight(int x, int multiplier, int right)
     {
         int high = unchecked((int)(((long)x * multiplier + (1L << 30)) >> 31));
-        int half = (1 << right) >> 1;
+        int half = 1 << (right - 1);
         return unchecked((high + half + (high >> 31)) >> right);
     }
 

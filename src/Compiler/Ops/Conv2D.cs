@@ -101,10 +101,11 @@ internal sealed record Conv2D : Op
         (int[] bias, long[] bounds) = DotProducts.Fold(weights, Input(2) < 0 ? null : graph[Inputs[2]].Integers(), outputs, rows * rowLength, input.ZeroPoint);
         var tables = new List<Table>
         {
-            Table.Of("Filter", [.. DotProducts.Pack(weights, outputs, rows * rowLength, groups).Select(w => (sbyte)w)]),
-            Table.Of("Bias", bias),
+            Table.Of("Filter", [.. DotProducts.Pack(weights, outputs, rows, rowLength, groups).Select(w => (sbyte)w)]),
+            Table.Of("Bias", DotProducts.Pad(bias, groups)),
         };
-        Requantization requantization = Requantization.Of(Multipliers(graph), bounds, output, Ir.Quantize.Range(Activation, output), tables);
+        Requantization requantization = Requantization.Of(
+            Multipliers(graph), bounds, output, Ir.Quantize.Range(Activation, output), tables, values => DotProducts.Pad(values, groups));
         (int unroll, bool unrollRows) = DotProducts.ChooseUnrolling(rows, rowLength, options);
         var kernel = new Conv2DKernel(
             input.Shape[0],
@@ -116,6 +117,8 @@ internal sealed record Conv2D : Op
                 Outputs = outputs / groups,
                 Step = window.StrideX * input.Shape[3],
                 Groups = groups,
+                Pixels = window.IsPointwise ? window.OutputHeight * window.OutputWidth : window.OutputWidth,
+                MayVectorise = options.Vectors,
                 Unroll = unroll,
                 UnrollRows = unrollRows,
                 FilterType = ElementType.Int8,
@@ -133,7 +136,7 @@ internal sealed record Conv2D : Op
 
         public override int Batch => Images;
 
-        public override int StackBytes => Windows.StackBytes;
+        public override int StackBytes => Windows.StackBytes + Dots.StackBytes;
 
         public override int CodeBytes => Windows.CodeBytes + Dots.CodeBytes;
 

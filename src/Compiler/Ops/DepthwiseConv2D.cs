@@ -92,7 +92,6 @@ internal sealed record DepthwiseConv2D : Op
         Window2D window = Geometry(graph);
         int channels = input.Shape[3], outputs = filter.Shape[3], taps = window.Taps;
 
-        // Channel by channel, each with its taps in reading order.
         int[] stored = filter.Integers();
         int[] weights = new int[stored.Length];
         for (int oc = 0; oc < outputs; oc++)
@@ -101,16 +100,22 @@ internal sealed record DepthwiseConv2D : Op
         }
 
         (int[] bias, long[] bounds) = DotProducts.Fold(weights, Input(2) < 0 ? null : graph[Inputs[2]].Integers(), outputs, taps, input.ZeroPoint);
-        var tables = new List<Table> { Table.Of("Filter", [.. weights.Select(w => (sbyte)w)]), Table.Of("Bias", bias) };
-        Requantization requantization = Requantization.Of(Multipliers(graph), bounds, output, Ir.Quantize.Range(Activation, output), tables);
+        int[] packed = PairLayout.Pack(outputs, 1, taps, (oc, tap) => stored[(tap * outputs) + oc]);
+        var tables = new List<Table> { Table.Of("Filter", [.. packed.Select(w => (sbyte)w)]), Table.Of("Bias", PairLayout.Pad(bias)) };
+        Requantization requantization = Requantization.Of(
+            Multipliers(graph), bounds, output, Ir.Quantize.Range(Activation, output), tables, PairLayout.Pad);
         var kernel = new DepthwiseKernel(
             input.Shape[0],
             new WindowRows { Window = window, InputChannels = channels, OutputChannels = outputs, Fill = input.ZeroPoint },
-            requantization, options.Unroll != UnrollPolicy.None && taps <= (options.Unroll == UnrollPolicy.Full ? 400 : 64), options.CheckOverflow);
+            requantization,
+            IsUnrolled: options.Unroll != UnrollPolicy.None && taps <= (options.Unroll == UnrollPolicy.Full ? 400 : 64),
+            IsVectorised: options.Vectors && channels == outputs && requantization.OnlyRight && taps <= 400,
+            IsUnchecked: options.CheckOverflow);
         return new Layer(this, kernel, new[] { Inputs[0] }, tables.ToArray());
     }
 
-    private sealed record DepthwiseKernel(int Images, WindowRows Windows, Requantization Output, bool IsUnrolled, bool IsUnchecked) : Kernel
+    private sealed record DepthwiseKernel(
+        int Images, WindowRows Windows, Requantization Output, bool IsUnrolled, bool IsVectorised, bool IsUnchecked) : Kernel
     {
         public override string Name => "DepthwiseConv2D";
 
@@ -118,7 +123,7 @@ internal sealed record DepthwiseConv2D : Op
 
         public override int Batch => Images;
 
-        public override int StackBytes => Windows.StackBytes;
+        public override int StackBytes => Windows.StackBytes + (IsVectorised ? (4 * PairLayout.Even(Windows.Window.Taps)) + 256 : 0);
 
         public override int CodeBytes => Windows.CodeBytes + 200 + Requantization.CodeBytes + (IsUnrolled ? Windows.Window.Taps * 14 : 60);
 
@@ -133,11 +138,12 @@ internal sealed record DepthwiseConv2D : Op
             w.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
             using (w.Method(method + "_Run", "ReadOnlySpan<sbyte> window, int rowStride, Span<sbyte> output", parameters))
             {
-                w.Line($"const int FilterHeight = {g.FilterHeight}, FilterWidth = {g.FilterWidth}, Taps = FilterHeight * FilterWidth;");
+                w.Line($"const int FilterHeight = {g.FilterHeight}, FilterWidth = {g.FilterWidth};");
                 w.Line($"const int InputChannels = {Windows.InputChannels}, OutputChannels = {Windows.OutputChannels}, Step = {g.StrideX} * InputChannels;");
                 if (depthMultiplier > 1) w.Line($"const int DepthMultiplier = {depthMultiplier};");
                 Output.EmitConstants(w);
                 w.Line();
+                if (IsVectorised) EmitVectorCall(w);
                 w.Line("// The caller sliced window and output to what is read and written here.");
                 w.Line("ref sbyte pixel = ref MemoryMarshal.GetReference(window);");
                 w.Line("ref sbyte stored = ref MemoryMarshal.GetReference(output);");
@@ -145,17 +151,9 @@ internal sealed record DepthwiseConv2D : Op
                 using (w.Unchecked(IsUnchecked))
                 using (w.Block("for (int i = 0; i < count; i++)"))
                 {
-                    w.Line("ref sbyte weights = ref MemoryMarshal.GetReference(filter);");
-                    using (w.Block("for (int oc = 0; oc < OutputChannels; oc++)"))
-                    {
-                        w.Line($"ref sbyte taps = ref Unsafe.Add(ref pixel, {(depthMultiplier > 1 ? "oc / DepthMultiplier" : "oc")});");
-                        w.Line("int acc = bias[oc];");
-                        if (IsUnrolled) EmitTaps(w, g);
-                        else EmitTapLoop(w);
-                        w.Line("weights = ref Unsafe.Add(ref weights, Taps);");
-                        w.Line($"Unsafe.Add(ref stored, oc) = {Output.Expression("acc", "oc")};");
-                    }
-
+                    int wide = PairLayout.Wide(Windows.OutputChannels);
+                    EmitChannels(w, 0, wide, isWide: true);
+                    EmitChannels(w, wide, Windows.OutputChannels, isWide: false);
                     w.Line();
                     w.Line("pixel = ref Unsafe.Add(ref pixel, Step);");
                     w.Line("stored = ref Unsafe.Add(ref stored, OutputChannels);");
@@ -165,7 +163,39 @@ internal sealed record DepthwiseConv2D : Op
             }
         }
 
-        private static void EmitTaps(CodeWriter w, Window2D g)
+        private void EmitVectorCall(CodeWriter w)
+        {
+            using (w.Block("if (VectorKernels.IsSupported)"))
+            {
+                w.Line("VectorKernels.Depthwise(");
+                w.Line("    window, rowStride, output, FilterHeight, FilterWidth, OutputChannels, Step,");
+                w.Line($"    filter, bias, {Output.VectorArguments}, OutputZeroPoint, ActivationMin, ActivationMax);");
+                w.Line("return;");
+            }
+
+            w.Line();
+        }
+
+        // Channels from `begin` to `end`, which lie in blocks of 16 or in one of 8.
+        private void EmitChannels(CodeWriter w, int begin, int end, bool isWide)
+        {
+            if (begin == end) return;
+            Window2D g = Windows.Window;
+            int pairStride = isWide ? 32 : 16;
+            bool isOneToOne = Windows.InputChannels == Windows.OutputChannels;
+            using (w.Block($"for (int oc = {begin}; oc < {end}; oc++)"))
+            {
+                string first = PairLayout.First("oc", PairLayout.Wide(Windows.OutputChannels), PairLayout.Even(g.Taps), isWide);
+                w.Line($"ref sbyte weights = ref Unsafe.Add(ref MemoryMarshal.GetReference(filter), {first});");
+                w.Line($"ref sbyte taps = ref Unsafe.Add(ref pixel, {(isOneToOne ? "oc" : "oc / DepthMultiplier")});");
+                w.Line("int acc = bias[oc];");
+                if (IsUnrolled) EmitTaps(w, g, pairStride);
+                else EmitTapLoop(w, pairStride);
+                w.Line($"Unsafe.Add(ref stored, oc) = {Output.Expression("acc", "oc")};");
+            }
+        }
+
+        private static void EmitTaps(CodeWriter w, Window2D g, int pairStride)
         {
             for (int ky = 0; ky < g.FilterHeight; ky++)
             {
@@ -175,18 +205,20 @@ internal sealed record DepthwiseConv2D : Op
                 {
                     int tap = (ky * g.FilterWidth) + kx;
                     string q = kx == 0 ? row : InvariantText.Of($"Unsafe.Add(ref {row}, {kx} * InputChannels)");
-                    w.Line($"acc += {q} * {(tap == 0 ? "weights" : InvariantText.Of($"Unsafe.Add(ref weights, {tap})"))};");
+                    int at = (tap / 2 * pairStride) + (tap % 2);
+                    w.Line($"acc += {q} * {(at == 0 ? "weights" : InvariantText.Of($"Unsafe.Add(ref weights, {at})"))};");
                 }
             }
         }
 
-        private static void EmitTapLoop(CodeWriter w)
+        private static void EmitTapLoop(CodeWriter w, int pairStride)
         {
             w.Line("for (int ky = 0; ky < FilterHeight; ky++)");
             using (w.Block("for (int kx = 0; kx < FilterWidth; kx++)"))
             {
                 w.Line("int q = Unsafe.Add(ref taps, (ky * rowStride) + (kx * InputChannels));");
-                w.Line("acc += q * Unsafe.Add(ref weights, (ky * FilterWidth) + kx);");
+                w.Line("int tap = (ky * FilterWidth) + kx;");
+                w.Line($"acc += q * Unsafe.Add(ref weights, (tap / 2 * {pairStride}) + (tap % 2));");
             }
         }
     }

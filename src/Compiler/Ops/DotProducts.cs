@@ -6,15 +6,62 @@ using Etch.Ir;
 
 namespace Etch.Ops;
 
+/// <summary>The order of filters that scalar and vector code read: two taps of a channel side by side, in blocks of channels.</summary>
+/// <remarks>
+/// Channels come in blocks of 16, the last of 8 where at most 8 remain; a block that is not full is filled with zeros, and so is
+/// a row with an odd number of taps. In a block, for each pair of taps, the two weights of each channel lie side by side: the
+/// operands of one multiply-and-add of int16 pairs. Bias, multiplier and shift are filled up to the same number of channels.
+/// </remarks>
+internal static class PairLayout
+{
+    /// <summary>Channels from the first one on that lie in blocks of 16.</summary>
+    public static int Wide(int channels) => channels % 16 is 0 or > 8 ? channels : channels / 16 * 16;
+
+    /// <summary>Channels with those that fill up the last block.</summary>
+    public static int Padded(int channels) => (channels + 7) / 8 * 8 is var eights && channels % 16 is > 8 ? (channels + 15) / 16 * 16 : eights;
+
+    public static int Even(int taps) => (taps + 1) / 2 * 2;
+
+    /// <summary>Weights in reading order; <paramref name="weight"/> gives that of a channel and a tap, counted row by row.</summary>
+    public static int[] Pack(int channels, int rows, int rowLength, Func<int, int, int> weight)
+    {
+        int even = Even(rowLength), at = 0;
+        int[] packed = new int[Padded(channels) * rows * even];
+        for (int first = 0; first < channels; first += 16)
+        {
+            int width = channels - first > 8 ? 16 : 8;
+            for (int row = 0; row < rows; row++)
+            for (int i = 0; i < even; i += 2)
+            for (int lane = 0; lane < width; lane++)
+            for (int t = i; t < i + 2; t++)
+            {
+                packed[at++] = first + lane < channels && t < rowLength ? weight(first + lane, (row * rowLength) + t) : 0;
+            }
+        }
+
+        return packed;
+    }
+
+    public static int[] Pad(int[] values) => [.. values, .. new int[Padded(values.Length) - values.Length]];
+
+    /// <summary>The element of a channel's first weight, as an expression in <paramref name="oc"/>.</summary>
+    public static string First(string oc, int wide, int taps, bool isWide) => isWide
+        ? InvariantText.Of($"(({oc} >> 4) * {16 * taps}) + (({oc} & 15) * 2)")
+        : InvariantText.Of($"{wide * taps} + (({oc} - {wide}) * 2)");
+}
+
 /// <summary>The run kernel of CONV_2D and FULLY_CONNECTED: for each pixel, one dot product of its window with every filter.</summary>
 /// <remarks>
-/// Four filters at a time share the loads of the window. Filters lie in that order: blocks of four output channels (the last
-/// one narrower), in a block tap by tap, for each tap the block's weights. The input's zero point is folded into the bias:
+/// Scalar code takes four filters at a time, which share the loads of the window. The input's zero point is folded into the bias:
 /// Σ (q − z) · w = Σ q · w − z · Σ w, which holds at the border too because a window has the zero point outside the image.
 /// </remarks>
 internal sealed record DotProducts
 {
-    public const int Block = 4;
+    private const int Lanes = 4;
+
+    // Pixels that the vector kernel widens at a time, and the most bytes of stack that it may take for them.
+    private const int Tile = 4;
+    private const int MostWidened = 32 * 1024;
 
     /// <summary>Rows of the filter.</summary>
     public required int Rows { get; init; }
@@ -31,7 +78,13 @@ internal sealed record DotProducts
     /// <summary>Above 1, the method takes a group and uses that group's filters.</summary>
     public int Groups { get; init; } = 1;
 
-    /// <summary>Taps of a row that are written out one after another; <see cref="RowLength"/> when no loop is left.</summary>
+    /// <summary>The most neighbouring pixels of one call.</summary>
+    public required int Pixels { get; init; }
+
+    /// <summary>Processors with vector instructions take the vector kernel.</summary>
+    public required bool MayVectorise { get; init; }
+
+    /// <summary>Taps of a row that are written out one after another, an even number; <see cref="RowLength"/> when no loop is left.</summary>
     public required int Unroll { get; init; }
 
     /// <summary>No loop over filter rows is left either.</summary>
@@ -49,7 +102,16 @@ internal sealed record DotProducts
 
     public string Arguments => Output.IsPerChannel ? "filter, bias, multiplier, shift" : "filter, bias";
 
-    public int CodeBytes => 200 + ((Unroll * (UnrollRows ? Rows : 1) * TapBytes) + Requantization.CodeBytes) * Block + (Outputs % Block > 0 ? 300 : 0);
+    public int CodeBytes => 200 + (((Unroll * (UnrollRows ? Rows : 1) * TapBytes) + Requantization.CodeBytes) * Lanes) + (Outputs % Lanes > 0 ? 300 : 0);
+
+    /// <summary>Stack that the vector kernel takes.</summary>
+    public int StackBytes => IsVectorised ? WidenedBytes + 512 : 0;
+
+    private int Taps => Rows * PairLayout.Even(RowLength);
+
+    private int WidenedBytes => 2 * Taps * (Pixels >= Tile ? Tile : 1);
+
+    private bool IsVectorised => MayVectorise && Groups == 1 && FilterType == ElementType.Int8 && Output.OnlyRight && WidenedBytes <= MostWidened;
 
     // One load, multiplication and addition.
     private const int TapBytes = 11;
@@ -59,36 +121,33 @@ internal sealed record DotProducts
     {
         // The JIT compiles a method of 20,000 IL instructions without optimisation; a tap of a block takes about 30.
         const int MostTaps = 400;
-        int Bytes(int taps) => taps * TapBytes * Block;
+        int Bytes(int taps) => taps * TapBytes * Lanes;
         bool Fits(int taps, int limit) => taps <= limit && Bytes(taps) <= options.UnrollCeiling;
 
         int small = options.Unroll == UnrollPolicy.Full ? MostTaps : 32;
-        if (options.Unroll == UnrollPolicy.None) return (1, false);
+        if (options.Unroll == UnrollPolicy.None) return (2, false);
         if (Fits(rows * rowLength, small)) return (rowLength, true);
         if (Fits(rowLength, small)) return (rowLength, false);
-        return (Fits(8, 8) ? 8 : 1, false);
+        return (Fits(8, 8) ? 8 : 2, false);
     }
 
-    /// <summary>Filters in the order of reading and the bias with the zero point folded in.</summary>
-    /// <param name="filter">OHWI: one row of <paramref name="length"/> weights for each output channel.</param>
-    /// <param name="groups">Output channels are packed group by group.</param>
-    public static int[] Pack(int[] filter, int outputs, int length, int groups)
+    /// <summary>Filters in reading order, group by group.</summary>
+    /// <param name="filter">OHWI: for each output channel its rows one after the other.</param>
+    public static int[] Pack(int[] filter, int outputs, int rows, int rowLength, int groups)
     {
-        int[] packed = new int[filter.Length];
-        int at = 0, perGroup = outputs / groups;
-        for (int group = 0; group < groups; group++)
-        {
-            for (int oc = 0; oc < perGroup; oc += Block)
-            {
-                int width = Math.Min(Block, perGroup - oc);
-                for (int i = 0; i < length; i++)
-                {
-                    for (int lane = 0; lane < width; lane++) packed[at++] = filter[(((group * perGroup) + oc + lane) * length) + i];
-                }
-            }
-        }
+        int perGroup = outputs / groups, length = rows * rowLength;
+        return
+        [
+            .. Enumerable.Range(0, groups).SelectMany(group => PairLayout.Pack(
+                perGroup, rows, rowLength, (channel, tap) => filter[(((group * perGroup) + channel) * length) + tap])),
+        ];
+    }
 
-        return packed;
+    /// <summary>Values of the output channels, group by group filled up to whole blocks.</summary>
+    public static int[] Pad(int[] values, int groups)
+    {
+        int perGroup = values.Length / groups;
+        return [.. Enumerable.Range(0, groups).SelectMany(group => PairLayout.Pad([.. values.Skip(group * perGroup).Take(perGroup)]))];
     }
 
     /// <summary>Folds the zero point into the bias and bounds each accumulator: its largest magnitude over all inputs.</summary>
@@ -115,7 +174,6 @@ internal sealed record DotProducts
 
     public void Emit(CodeWriter w, string method)
     {
-        int whole = Outputs / Block * Block, rest = Outputs - whole;
         w.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
         string group = Groups > 1 ? ", int group" : "";
         using (w.Method(method + "_Run", $"ReadOnlySpan<sbyte> window, int rowStride, Span<sbyte> output{group}", Parameters))
@@ -123,19 +181,8 @@ internal sealed record DotProducts
             w.Line($"const int Rows = {Rows}, RowLength = {RowLength}, OutputChannels = {Outputs}, Step = {Step};");
             Output.EmitConstants(w);
             w.Line();
-            if (Groups > 1)
-            {
-                w.Line("filter = filter.Slice(group * OutputChannels * Rows * RowLength, OutputChannels * Rows * RowLength);");
-                w.Line("bias = bias.Slice(group * OutputChannels, OutputChannels);");
-                if (Output.IsPerChannel)
-                {
-                    w.Line("multiplier = multiplier.Slice(group * OutputChannels, OutputChannels);");
-                    w.Line("shift = shift.Slice(group * OutputChannels, OutputChannels);");
-                }
-
-                w.Line();
-            }
-
+            if (Groups > 1) EmitGroup(w);
+            if (IsVectorised) EmitVectorCall(w);
             w.Line("// The caller sliced window and output to what is read and written here.");
             w.Line("ref sbyte pixel = ref MemoryMarshal.GetReference(window);");
             w.Line("ref sbyte stored = ref MemoryMarshal.GetReference(output);");
@@ -143,54 +190,92 @@ internal sealed record DotProducts
             using (w.Unchecked(IsUnchecked))
             using (w.Block("for (int i = 0; i < count; i++)"))
             {
-                EmitPixel(w, whole, rest);
+                int wide = PairLayout.Wide(Outputs);
+                EmitChannels(w, 0, wide, isWide: true);
+                EmitChannels(w, wide, Outputs, isWide: false);
+                w.Line();
+                w.Line("pixel = ref Unsafe.Add(ref pixel, Step);");
+                w.Line("stored = ref Unsafe.Add(ref stored, OutputChannels);");
             }
 
             Output.EmitFunction(w);
         }
     }
 
-    private void EmitPixel(CodeWriter w, int whole, int rest)
+    private void EmitGroup(CodeWriter w)
     {
-        w.Line($"ref {FilterType.Keyword()} weights = ref MemoryMarshal.GetReference(filter);");
-        if (whole > 0)
-        {
-            using (w.Block(whole == Block ? "" : $"for (int oc = 0; oc < {whole}; oc += {Block})")) EmitBlock(w, Block, whole == Block ? "" : "oc");
-        }
+        int padded = PairLayout.Padded(Outputs), weights = padded * Taps;
+        w.Line($"filter = filter.Slice(group * {weights}, {weights});");
+        foreach (string table in Output.IsPerChannel ? ["bias", "multiplier", "shift"] : new[] { "bias" }) w.Line($"{table} = {table}.Slice(group * {padded}, {padded});");
+        w.Line();
+    }
 
-        if (rest > 0)
+    private void EmitVectorCall(CodeWriter w)
+    {
+        using (w.Block("if (VectorKernels.IsSupported)"))
         {
-            using (w.Block("")) EmitBlock(w, rest, whole == 0 ? "" : InvariantText.Of($"{whole}"));
+            w.Line("VectorKernels.DotProducts(");
+            w.Line("    window, rowStride, output, Rows, RowLength, OutputChannels, Step,");
+            w.Line($"    filter, bias, {Output.VectorArguments}, OutputZeroPoint, ActivationMin, ActivationMax);");
+            w.Line("return;");
         }
 
         w.Line();
-        w.Line("pixel = ref Unsafe.Add(ref pixel, Step);");
-        w.Line("stored = ref Unsafe.Add(ref stored, OutputChannels);");
     }
 
-    // Accumulates `lanes` neighbouring output channels from channel `first` on and stores them.
-    private void EmitBlock(CodeWriter w, int lanes, string first)
+    // Channels from `begin` to `end`, which lie in blocks of 16 or in one of 8: four at a time, then those that remain.
+    private void EmitChannels(CodeWriter w, int begin, int end, bool isWide)
     {
-        string Channel(int lane) => first.Length == 0 ? InvariantText.Of($"{lane}") : lane == 0 ? first : InvariantText.Of($"{first} + {lane}");
+        int whole = begin + ((end - begin) / Lanes * Lanes), wide = PairLayout.Wide(Outputs);
+        void Block(int lanes, string oc)
+        {
+            string first = PairLayout.First(oc, wide, Taps, isWide);
+            w.Line($"ref {FilterType.Keyword()} weights = ref Unsafe.Add(ref MemoryMarshal.GetReference(filter), {first});");
+            EmitBlock(w, lanes, oc, isWide ? 32 : 16);
+        }
+
+        if (whole > begin)
+        {
+            using (w.Block($"for (int oc = {begin}; oc < {whole}; oc += {Lanes})")) Block(Lanes, "oc");
+        }
+
+        if (whole < end)
+        {
+            using (w.Block(""))
+            {
+                w.Line($"const int oc = {whole};");
+                Block(end - whole, "oc");
+            }
+        }
+    }
+
+    // Accumulates `lanes` neighbouring output channels from channel `oc` on and stores them.
+    private void EmitBlock(CodeWriter w, int lanes, string oc, int pairStride)
+    {
+        string Channel(int lane) => lane == 0 ? oc : InvariantText.Of($"{oc} + {lane}");
         var start = new List<string>();
         for (int lane = 0; lane < lanes; lane++) start.Add(InvariantText.Of($"acc{lane} = bias[{Channel(lane)}]"));
         w.Line("int " + string.Join(", ", start) + ";");
 
         if (UnrollRows)
         {
-            for (int row = 0; row < Rows; row++) EmitTaps(w, lanes, row == 0 ? "pixel" : InvariantText.Of($"Unsafe.Add(ref pixel, {row} * rowStride)"), row * RowLength, RowLength, row);
-            w.Line($"weights = ref Unsafe.Add(ref weights, {Rows * RowLength * lanes});");
+            for (int row = 0; row < Rows; row++)
+            {
+                string source = row == 0 ? "pixel" : InvariantText.Of($"row{row}");
+                if (row > 0) w.Line($"ref sbyte {source} = ref Unsafe.Add(ref pixel, {row} * rowStride);");
+                EmitTaps(w, lanes, source, row * PairLayout.Even(RowLength), RowLength, pairStride);
+            }
         }
         else if (Rows == 1)
         {
-            EmitRow(w, lanes, "pixel");
+            EmitRow(w, lanes, "pixel", pairStride);
         }
         else
         {
             using (w.Block("for (int ky = 0; ky < Rows; ky++)"))
             {
                 w.Line("ref sbyte row = ref Unsafe.Add(ref pixel, ky * rowStride);");
-                EmitRow(w, lanes, "row");
+                EmitRow(w, lanes, "row", pairStride);
             }
         }
 
@@ -200,53 +285,48 @@ internal sealed record DotProducts
         }
     }
 
-    private void EmitRow(CodeWriter w, int lanes, string row)
+    // One row of the window; `weights` then stands at the next one.
+    private void EmitRow(CodeWriter w, int lanes, string row, int pairStride)
     {
-        int whole = RowLength / Unroll * Unroll;
-        if (whole == RowLength && whole == Unroll)
+        int whole = RowLength / Unroll * Unroll, rest = RowLength - whole;
+        void Advance(int taps) => w.Line($"weights = ref Unsafe.Add(ref weights, {PairLayout.Even(taps) / 2 * pairStride});");
+        if (whole == Unroll && rest == 0)
         {
-            EmitTaps(w, lanes, row, 0, Unroll, 0);
-            w.Line($"weights = ref Unsafe.Add(ref weights, {Unroll * lanes});");
+            EmitTaps(w, lanes, row, 0, Unroll, pairStride);
+            Advance(Unroll);
+            return;
         }
-        else
+
+        if (whole > 0)
         {
             using (w.Block($"for (int tap = 0; tap < {whole}; tap += {Unroll})"))
             {
                 w.Line($"ref sbyte taps = ref Unsafe.Add(ref {row}, tap);");
-                EmitTaps(w, lanes, "taps", 0, Unroll, 0);
-                w.Line($"weights = ref Unsafe.Add(ref weights, {Unroll * lanes});");
+                EmitTaps(w, lanes, "taps", 0, Unroll, pairStride);
+                Advance(Unroll);
             }
         }
 
-        if (whole < RowLength)
+        if (rest == 0) return;
+        using (w.Block(""))
         {
-            using (w.Block(""))
-            {
-                w.Line($"ref sbyte taps = ref Unsafe.Add(ref {row}, {whole});");
-                EmitTaps(w, lanes, "taps", 0, RowLength - whole, 0);
-                w.Line($"weights = ref Unsafe.Add(ref weights, {(RowLength - whole) * lanes});");
-            }
+            w.Line($"ref sbyte taps = ref Unsafe.Add(ref {row}, {whole});");
+            EmitTaps(w, lanes, "taps", 0, rest, pairStride);
+            Advance(rest);
         }
     }
 
-    // `count` taps written out; weights of tap t and lane l stand at (firstWeight + t) · lanes + l.
-    private static void EmitTaps(CodeWriter w, int lanes, string row, int firstWeight, int count, int suffix)
+    // `count` taps written out; `first` is the even number of taps before them in the order of the weights.
+    private static void EmitTaps(CodeWriter w, int lanes, string row, int first, int count, int pairStride)
     {
-        string source = row;
-        if (row.StartsWith("Unsafe", StringComparison.Ordinal))
+        for (int tap = first; tap < first + count; tap++)
         {
-            source = InvariantText.Of($"row{suffix}");
-            w.Line($"ref sbyte {source} = ref {row};");
-        }
-
-        for (int tap = 0; tap < count; tap++)
-        {
-            string q = InvariantText.Of($"q{firstWeight + tap}");
-            w.Line($"int {q} = {(tap == 0 ? source : InvariantText.Of($"Unsafe.Add(ref {source}, {tap})"))};");
+            string q = InvariantText.Of($"q{tap}");
+            w.Line($"int {q} = {(tap == first ? row : InvariantText.Of($"Unsafe.Add(ref {row}, {tap - first})"))};");
             var sums = new List<string>();
             for (int lane = 0; lane < lanes; lane++)
             {
-                int at = ((firstWeight + tap) * lanes) + lane;
+                int at = (tap / 2 * pairStride) + (2 * lane) + (tap % 2);
                 sums.Add(InvariantText.Of($"acc{lane} += {q} * {(at == 0 ? "weights" : InvariantText.Of($"Unsafe.Add(ref weights, {at})"))};"));
             }
 

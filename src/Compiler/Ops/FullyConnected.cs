@@ -93,14 +93,15 @@ internal sealed record FullyConnected : Op
         int units = filter.Shape[0], depth = filter.Shape[1];
         int[] weights = [.. filter.Integers().Select(w => w - filter.ZeroPoint)];
         (int[] bias, long[] bounds) = DotProducts.Fold(weights, Input(2) < 0 ? null : graph[Inputs[2]].Integers(), units, depth, input.ZeroPoint);
-        int[] packed = DotProducts.Pack(weights, units, depth, groups: 1);
+        int[] packed = DotProducts.Pack(weights, units, 1, depth, groups: 1);
         bool isNarrow = filter.ZeroPoint == 0;
         var tables = new List<Table>
         {
             isNarrow ? Table.Of("Filter", [.. packed.Select(w => (sbyte)w)]) : Table.Of("Filter", [.. packed.Select(w => (short)w)]),
-            Table.Of("Bias", bias),
+            Table.Of("Bias", PairLayout.Pad(bias)),
         };
-        Requantization requantization = Requantization.Of(Multipliers(graph), bounds, output, Ir.Quantize.Range(Activation, output), tables);
+        Requantization requantization = Requantization.Of(
+            Multipliers(graph), bounds, output, Ir.Quantize.Range(Activation, output), tables, PairLayout.Pad);
         (int unroll, bool unrollRows) = DotProducts.ChooseUnrolling(1, depth, options);
         var kernel = new FullyConnectedKernel(input.ElementCount / depth, new DotProducts
         {
@@ -108,6 +109,8 @@ internal sealed record FullyConnected : Op
             RowLength = depth,
             Outputs = units,
             Step = depth,
+            Pixels = input.ElementCount / depth,
+            MayVectorise = options.Vectors,
             Unroll = unroll,
             UnrollRows = unrollRows,
             FilterType = isNarrow ? ElementType.Int8 : ElementType.Int16,
@@ -120,6 +123,8 @@ internal sealed record FullyConnected : Op
     private sealed record FullyConnectedKernel(int InputRows, DotProducts Dots) : Kernel
     {
         public override string Name => "FullyConnected";
+
+        public override int StackBytes => Dots.StackBytes;
 
         public override int CodeBytes => 80 + Dots.CodeBytes;
 

@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 using System.Linq;
 using Etch.Emit;
@@ -15,16 +16,22 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
     /// <summary>The parameters of the emitted method that carry the tables.</summary>
     public string Parameters => IsPerChannel ? "ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> shift" : "";
 
-    /// <summary>Chooses the form and makes the tables. <paramref name="bounds"/>: the largest magnitude of each channel's accumulator.</summary>
-    public static Requantization Of(Multiplier[] channels, long[] bounds, Tensor output, (int Min, int Max) range, List<Table> tables)
+    /// <summary>The same for a vector kernel, which takes spans of one or of all channels.</summary>
+    public string VectorArguments => IsPerChannel ? "multiplier, shift" : "[Multiplier], [Right]";
+
+    /// <summary>Chooses the form and makes the tables.</summary>
+    /// <param name="bounds">The largest magnitude of each channel's accumulator.</param>
+    /// <param name="pad">Fills values of the channels up as the kernel wants its tables.</param>
+    public static Requantization Of(
+        Multiplier[] channels, long[] bounds, Tensor output, (int Min, int Max) range, List<Table> tables, Func<int[], int[]> pad)
     {
         bool onlyRight = channels.All(c => c.Shift is <= -1 and >= -31) && bounds.All(b => b < 1 << 30);
         bool perChannel = channels.Distinct().Count() > 1;
         int Shift(Multiplier c) => onlyRight ? -c.Shift : c.Shift;
         if (perChannel)
         {
-            tables.Add(Table.Of("Multiplier", [.. channels.Select(c => c.Value)]));
-            tables.Add(Table.Of("Shift", [.. channels.Select(c => (sbyte)Shift(c))]));
+            tables.Add(Table.Of("Multiplier", pad([.. channels.Select(c => c.Value)])));
+            tables.Add(Table.Of("Shift", [.. pad([.. channels.Select(Shift)]).Select(shift => (sbyte)shift)]));
         }
 
         return new Requantization(

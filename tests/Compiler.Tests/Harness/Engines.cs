@@ -14,8 +14,9 @@ internal static class Engines
     public static readonly (string Name, Func<CompileOptions, CompileOptions> Options)[] Variants =
     [
         ("emitted, Auto", o => o),
-        ("emitted, Full", o => o with { Unroll = UnrollPolicy.Full, UnrollCeiling = 1 << 20 }),
-        ("emitted, None", o => o with { Unroll = UnrollPolicy.None }),
+        ("emitted, Auto, scalar", o => o with { Vectors = false }),
+        ("emitted, Full", o => o with { Unroll = UnrollPolicy.Full, UnrollCeiling = 1 << 20, Vectors = false }),
+        ("emitted, None", o => o with { Unroll = UnrollPolicy.None, Vectors = false }),
         ("emitted, every tensor kept", o => o with { KeepTensors = true }),
     ];
 
