@@ -109,7 +109,8 @@ internal sealed record TransposeConv : Op
             Table.Of("Filter", [.. weights.Select(w => (sbyte)w)]),
             Table.Of("Bias", bias ?? new int[outputs]),
         };
-        Requantization requantization = Requantization.Of(Multipliers(graph), bounds, output, Ir.Quantize.Range(Activation, output), tables);
+        Requantization requantization = Requantization.Of(
+            Multipliers(graph), bounds, output, Ir.Quantize.Range(Activation, output), tables, pad: values => values);
         var kernel = new TransposeConvKernel(
             input.Shape[0], Geometry(graph), input.Shape[3], outputs, input.ZeroPoint, requantization, options.CheckOverflow);
         return new Layer(this, kernel, new[] { Inputs[2] }, tables.ToArray());
