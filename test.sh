@@ -56,6 +56,12 @@ say "dotnet test Generator.sln -c Release"
 status=0
 dotnet test Generator.sln -c Release --no-build -m:1 < /dev/null 2>&1 | tee "$log" || status=$?
 
+# The vector kernels once more as on processors with less: AVX2, SSE4.1, no vectors.
+for without in EnableAVX512 EnableAVX2 EnableHWIntrinsic; do
+    say "dotnet test tests/Runtime.Tests with DOTNET_$without=0"
+    env "DOTNET_$without=0" dotnet test tests/Runtime.Tests -c Release --no-build < /dev/null 2>&1 | tee -a "$log" || status=$?
+done
+
 # The sum over the runner's closing lines, "Passed!  - Failed:     0, Passed:   148, Skipped:     0, Total: …", one per project.
 awk -v projects="$(find tests -name '*.Tests.csproj' | wc -l)" '
     function count(name) { return match($0, name ": *[0-9]+") ? substr($0, RSTART + length(name) + 1, RLENGTH - length(name) - 1) : 0 }

@@ -102,6 +102,7 @@ internal sealed record Pairing(
             Namespace = space,
             Unroll = item?.Unroll ?? project.Options.Unroll ?? defaults.Unroll,
             UnrollCeiling = item?.UnrollCeiling ?? project.Options.UnrollCeiling ?? defaults.UnrollCeiling,
+            Vectors = item?.Vectors ?? project.Options.Vectors ?? defaults.Vectors,
             KeepTensors = item?.KeepTensors ?? project.Options.KeepTensors ?? defaults.KeepTensors,
             DumpPasses = item?.DumpPasses ?? project.Options.DumpPasses ?? defaults.DumpPasses,
             CheckOverflow = project.CheckOverflow,

@@ -72,7 +72,7 @@ internal sealed record ProjectSettings(
 
 /// <summary>The options that an item and the project can both set, null where they do not, and the problems with what they wrote.</summary>
 internal sealed record ModelOptions(
-    UnrollPolicy? Unroll, int? UnrollCeiling, bool? KeepTensors, bool? DumpPasses, Budget Budget, EquatableArray<Problem> Problems)
+    UnrollPolicy? Unroll, int? UnrollCeiling, bool? Vectors, bool? KeepTensors, bool? DumpPasses, Budget Budget, EquatableArray<Problem> Problems)
 {
     /// <summary>Reads the options; what is not understood becomes a problem and counts as not set.</summary>
     /// <param name="source">Item metadata (<c>Unroll</c>) or properties (<c>EtchUnroll</c>).</param>
@@ -105,6 +105,7 @@ internal sealed record ModelOptions(
         return new ModelOptions(
             Parse("Unroll", Policies),
             Bytes("UnrollCeiling"),
+            Parse("Vectors", Switches),
             Parse("KeepTensors", Switches),
             Parse("DumpPasses", Switches),
             Budget.Read(source, text, (name, written) => NotUnderstood(name, written, "a number such as 65536, 64KB (memory) or 8M (operations)")),

@@ -140,11 +140,13 @@ public class OutputTests
     public void Metadata_prevail_over_properties_and_both_over_defaults()
     {
         using Consumer project = new Consumer()
-            .Model("a.tflite", metadata: [("Unroll", "full"), ("UnrollCeiling", "2KB"), ("KeepTensors", "True"), ("DumpPasses", "false")]).Model("b.tflite")
-            .Property("EtchUnroll", "None").Property("EtchUnrollCeiling", "1024").Property("EtchKeepTensors", "false").Property("EtchDumpPasses", "true");
+            .Model("a.tflite", metadata: [("Unroll", "full"), ("UnrollCeiling", "2KB"), ("Vectors", "true"), ("KeepTensors", "True"), ("DumpPasses", "false")]).Model("b.tflite")
+            .Property("EtchUnroll", "None").Property("EtchUnrollCeiling", "1024").Property("EtchVectors", "false").Property("EtchKeepTensors", "false").Property("EtchDumpPasses", "true");
         CompileOptions[] options = [.. project.Run().Jobs.Select(static job => job.Options)];
         Assert.Equal((UnrollPolicy.Full, 2048, true, false), (options[0].Unroll, options[0].UnrollCeiling, options[0].KeepTensors, options[0].DumpPasses));
         Assert.Equal((UnrollPolicy.None, 1024, false, true), (options[1].Unroll, options[1].UnrollCeiling, options[1].KeepTensors, options[1].DumpPasses));
+
+        Assert.Equal([true, false], options.Select(static o => o.Vectors));
 
         using Consumer plain = new Consumer().Model("a.tflite");
         Assert.Equal(new CompileOptions { ClassName = "A", Namespace = "App" }, Assert.Single(plain.Run().Jobs).Options);
