@@ -362,6 +362,7 @@ public static class VectorKernels
     }
 
     // Copies a window row by row, each byte widened.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Widen(ReadOnlySpan<sbyte> window, int rowStride, int rows, int rowLength, int evenLength, Span<short> widened)
     {
         for (int row = 0; row < rows; row++)

@@ -92,20 +92,29 @@ internal sealed record Conv2D : Op
     // ---- kernel ----
     public override Layer SelectKernel(Graph graph, CompileOptions options)
     {
-        Tensor input = graph[Inputs[0]], filter = graph[Inputs[1]], output = graph[Outputs[0]];
-        Window2D window = Geometry(graph);
-        int depth = filter.Shape[3], outputs = filter.Shape[0], groups = input.Shape[3] / depth;
-        int rows = window.IsPointwise ? 1 : window.FilterHeight, rowLength = window.FilterWidth * depth;
+        Tensor filter = graph[Inputs[1]];
+        int groups = graph[Inputs[0]].Shape[3] / filter.Shape[3];
+        return Layer(graph, this, Geometry(graph), filter.Integers(), groups, Multipliers(graph), Activation, options);
+    }
 
-        int[] weights = filter.Integers();
-        (int[] bias, long[] bounds) = DotProducts.Fold(weights, Input(2) < 0 ? null : graph[Inputs[2]].Integers(), outputs, rows * rowLength, input.ZeroPoint);
+    /// <summary>The layer of a convolution whose inputs are those of <paramref name="op"/> and whose filter is OHWI.</summary>
+    public static Layer Layer(
+        Graph graph, Op op, Window2D window, int[] filter, int groups, Multiplier[] multipliers, Activation activation, CompileOptions options)
+    {
+        Tensor input = graph[op.Inputs[0]], output = graph[op.Outputs[0]];
+        int outputs = output.Shape[3], depth = input.Shape[3] / groups;
+        int rows = window.IsPointwise ? 1 : window.FilterHeight, rowLength = window.FilterWidth * depth;
+        int[]? biasOfFile = op.Inputs.Count > 2 && op.Inputs[2] >= 0 ? graph[op.Inputs[2]].Integers() : null;
+        (int, int) range = Ir.Quantize.Range(activation, output);
+        (int[] bias, long[] bounds) = DotProducts.Fold(
+            filter, biasOfFile, outputs, rows * rowLength, input.ZeroPoint, multipliers, output.ZeroPoint, range);
         var tables = new List<Table>
         {
-            Table.Of("Filter", [.. DotProducts.Pack(weights, outputs, rows, rowLength, groups).Select(w => (sbyte)w)]),
+            Table.Of("Filter", [.. DotProducts.Pack(filter, outputs, rows, rowLength, groups).Select(w => (sbyte)w)]),
             Table.Of("Bias", DotProducts.Pad(bias, groups)),
         };
         Requantization requantization = Requantization.Of(
-            Multipliers(graph), bounds, output, Ir.Quantize.Range(Activation, output), tables, values => DotProducts.Pad(values, groups));
+            multipliers, bounds, output, range, tables, values => DotProducts.Pad(values, groups));
         (int unroll, bool unrollRows) = DotProducts.ChooseUnrolling(rows, rowLength, options);
         var kernel = new Conv2DKernel(
             input.Shape[0],
@@ -125,7 +134,7 @@ internal sealed record Conv2D : Op
                 Output = requantization,
                 IsUnchecked = options.CheckOverflow,
             });
-        return new Layer(this, kernel, new[] { Inputs[0] }, tables.ToArray());
+        return new Layer(op, kernel, new[] { op.Inputs[0] }, tables.ToArray());
     }
 
     private sealed record Conv2DKernel(int Images, WindowRows Windows, DotProducts Dots) : Kernel

@@ -92,6 +92,7 @@ internal sealed record DepthwiseConv2D : Op
         Window2D window = Geometry(graph);
         int channels = input.Shape[3], outputs = filter.Shape[3], taps = window.Taps;
 
+        // OHW: channel by channel, each with its taps.
         int[] stored = filter.Integers();
         int[] weights = new int[stored.Length];
         for (int oc = 0; oc < outputs; oc++)
@@ -99,11 +100,16 @@ internal sealed record DepthwiseConv2D : Op
             for (int tap = 0; tap < taps; tap++) weights[(oc * taps) + tap] = stored[(tap * outputs) + oc];
         }
 
-        (int[] bias, long[] bounds) = DotProducts.Fold(weights, Input(2) < 0 ? null : graph[Inputs[2]].Integers(), outputs, taps, input.ZeroPoint);
+        // One input channel: every output channel sees all of the input, as in CONV_2D.
+        if (channels == 1) return Conv2D.Layer(graph, this, window, weights, groups: 1, Multipliers(graph), Activation, options);
+
+        Multiplier[] multipliers = Multipliers(graph);
+        (int, int) range = Ir.Quantize.Range(Activation, output);
+        int[]? biasOfFile = Input(2) < 0 ? null : graph[Inputs[2]].Integers();
+        (int[] bias, long[] bounds) = DotProducts.Fold(weights, biasOfFile, outputs, taps, input.ZeroPoint, multipliers, output.ZeroPoint, range);
         int[] packed = PairLayout.Pack(outputs, 1, taps, (oc, tap) => stored[(tap * outputs) + oc]);
         var tables = new List<Table> { Table.Of("Filter", [.. packed.Select(w => (sbyte)w)]), Table.Of("Bias", PairLayout.Pad(bias)) };
-        Requantization requantization = Requantization.Of(
-            Multipliers(graph), bounds, output, Ir.Quantize.Range(Activation, output), tables, PairLayout.Pad);
+        Requantization requantization = Requantization.Of(multipliers, bounds, output, range, tables, PairLayout.Pad);
         var kernel = new DepthwiseKernel(
             input.Shape[0],
             new WindowRows { Window = window, InputChannels = channels, OutputChannels = outputs, Fill = input.ZeroPoint },

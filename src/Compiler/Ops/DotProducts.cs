@@ -150,8 +150,15 @@ internal sealed record DotProducts
         return [.. Enumerable.Range(0, groups).SelectMany(group => PairLayout.Pad([.. values.Skip(group * perGroup).Take(perGroup)]))];
     }
 
-    /// <summary>Folds the zero point into the bias and bounds each accumulator: its largest magnitude over all inputs.</summary>
-    public static (int[] Bias, long[] Bounds) Fold(int[] filter, int[]? bias, int outputs, int length, int zeroPoint)
+    /// <summary>
+    /// Folds the zero point into the bias and bounds each accumulator: its largest magnitude over all inputs. A channel whose weights
+    /// are all zero always stores the same number; its bias and factor become small ones that give that number, since training
+    /// leaves such channels with scales and biases that would cost the whole layer the shorter requantisation.
+    /// </summary>
+    /// <param name="filter">For each output channel <paramref name="length"/> weights.</param>
+    /// <param name="multipliers">By channel; those of constant channels are replaced.</param>
+    public static (int[] Bias, long[] Bounds) Fold(
+        int[] filter, int[]? bias, int outputs, int length, int zeroPoint, Multiplier[] multipliers, int outputZeroPoint, (int, int) range)
     {
         int[] folded = new int[outputs];
         long[] bounds = new long[outputs];
@@ -164,9 +171,16 @@ internal sealed record DotProducts
                 magnitude += Math.Abs((long)filter[(oc * length) + i]);
             }
 
-            long start = bias?[oc] ?? 0;
+            int start = bias?[oc] ?? 0;
+            if (magnitude == 0)
+            {
+                // A quarter of four times the number: 2^30 / 2^31, shifted right by one.
+                start = 4 * (Requantization.Apply(start, multipliers[oc], outputZeroPoint, range) - outputZeroPoint);
+                multipliers[oc] = new Multiplier(1 << 30, -1);
+            }
+
             folded[oc] = unchecked((int)(start - (zeroPoint * sum)));
-            bounds[oc] = Math.Abs(start) + (255 * magnitude);
+            bounds[oc] = Math.Abs((long)start) + (255 * magnitude);
         }
 
         return (folded, bounds);

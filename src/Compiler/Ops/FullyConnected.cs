@@ -92,7 +92,10 @@ internal sealed record FullyConnected : Op
         Tensor input = graph[Inputs[0]], filter = graph[Inputs[1]], output = graph[Outputs[0]];
         int units = filter.Shape[0], depth = filter.Shape[1];
         int[] weights = [.. filter.Integers().Select(w => w - filter.ZeroPoint)];
-        (int[] bias, long[] bounds) = DotProducts.Fold(weights, Input(2) < 0 ? null : graph[Inputs[2]].Integers(), units, depth, input.ZeroPoint);
+        Multiplier[] multipliers = Multipliers(graph);
+        (int, int) range = Ir.Quantize.Range(Activation, output);
+        int[]? biasOfFile = Input(2) < 0 ? null : graph[Inputs[2]].Integers();
+        (int[] bias, long[] bounds) = DotProducts.Fold(weights, biasOfFile, units, depth, input.ZeroPoint, multipliers, output.ZeroPoint, range);
         int[] packed = DotProducts.Pack(weights, units, 1, depth, groups: 1);
         bool isNarrow = filter.ZeroPoint == 0;
         var tables = new List<Table>
@@ -100,8 +103,7 @@ internal sealed record FullyConnected : Op
             isNarrow ? Table.Of("Filter", [.. packed.Select(w => (sbyte)w)]) : Table.Of("Filter", [.. packed.Select(w => (short)w)]),
             Table.Of("Bias", PairLayout.Pad(bias)),
         };
-        Requantization requantization = Requantization.Of(
-            Multipliers(graph), bounds, output, Ir.Quantize.Range(Activation, output), tables, PairLayout.Pad);
+        Requantization requantization = Requantization.Of(multipliers, bounds, output, range, tables, PairLayout.Pad);
         (int unroll, bool unrollRows) = DotProducts.ChooseUnrolling(1, depth, options);
         var kernel = new FullyConnectedKernel(input.ElementCount / depth, new DotProducts
         {

@@ -25,6 +25,8 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
     public static Requantization Of(
         Multiplier[] channels, long[] bounds, Tensor output, (int Min, int Max) range, List<Table> tables, Func<int[], int[]> pad)
     {
+        // A factor of 0 gives 0 whatever the shift.
+        channels = [.. channels.Select(c => c.Value == 0 ? new Multiplier(0, -1) : c)];
         bool onlyRight = channels.All(c => c.Shift is <= -1 and >= -31) && bounds.All(b => b < 1 << 30);
         bool perChannel = channels.Distinct().Count() > 1;
         int Shift(Multiplier c) => onlyRight ? -c.Shift : c.Shift;

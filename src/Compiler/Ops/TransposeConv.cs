@@ -103,14 +103,16 @@ internal sealed record TransposeConv : Op
         int outputs = filter.Shape[0], length = filter.ElementCount / outputs;
         int[] weights = filter.Integers();
         int[]? bias = Input(3) < 0 ? null : graph[Inputs[3]].Integers();
-        long[] bounds = DotProducts.Fold(weights, bias, outputs, length, input.ZeroPoint).Bounds;
+        Multiplier[] multipliers = Multipliers(graph);
+        (int, int) range = Ir.Quantize.Range(Activation, output);
+        (bias, long[] bounds) = DotProducts.Fold(weights, bias, outputs, length, zeroPoint: 0, multipliers, output.ZeroPoint, range);
         var tables = new List<Table>
         {
             Table.Of("Filter", [.. weights.Select(w => (sbyte)w)]),
-            Table.Of("Bias", bias ?? new int[outputs]),
+            Table.Of("Bias", bias),
         };
         Requantization requantization = Requantization.Of(
-            Multipliers(graph), bounds, output, Ir.Quantize.Range(Activation, output), tables, pad: values => values);
+            multipliers, bounds, output, range, tables, pad: values => values);
         var kernel = new TransposeConvKernel(
             input.Shape[0], Geometry(graph), input.Shape[3], outputs, input.ZeroPoint, requantization, options.CheckOverflow);
         return new Layer(this, kernel, new[] { Inputs[2] }, tables.ToArray());
