@@ -23,9 +23,6 @@ internal static class Compiler
         CompiledModel Failed() => new(file, options, problems.ToArray()) { Inputs = model.Inputs, Outputs = model.Outputs };
         if (model.Graph is not { } imported) return Failed();
 
-        CheckContracts.Run(imported, problems);
-        if (problems.Any) return Failed();
-
         Graph graph = imported;
         var dump = new StringBuilder();
         void Pass(string name, Func<Graph, Graph> run)
@@ -35,8 +32,11 @@ internal static class Compiler
             if (options.DumpPasses) dump.Append("after ").Append(name).Append('\n').Append(graph).Append('\n');
         }
 
-        if (options.DumpPasses) dump.Append("as imported\n").Append(graph).Append('\n');
-        Pass(nameof(FoldConstants), FoldConstants.Run);
+        if (options.DumpPasses) dump.Append("as imported\n").Append(imported).Append('\n');
+        Pass(nameof(FoldConstants), g => FoldConstants.Run(g, problems));
+        if (!problems.Any) CheckContracts.Run(graph, problems);
+        if (problems.Any) return Failed();
+
         Pass(nameof(DropUnread), DropUnread.Run);
         if (!options.KeepTensors) Pass(nameof(FusePad), FusePad.Run);
         if (!options.KeepTensors) Pass(nameof(FuseActivation), FuseActivation.Run);

@@ -32,6 +32,20 @@ internal sealed class Contract(Graph graph, Op op, Problems problems)
     /// <summary>A tensor that may be absent; then nothing is asked of it.</summary>
     public TensorContract Optional(int index) => new(this, index < op.Inputs.Count ? op.Inputs[index] : -1, $"input {index}");
 
+    /// <summary>The values of an input that must be a constant of INT32 or INT64, or null when it is not.</summary>
+    public int[]? Integers(int index)
+    {
+        Tensor? tensor = Input(index).Type(ElementType.Int32, ElementType.Int64).Constant().Narrow().Tensor;
+        return Holds ? tensor!.Integers() : null;
+    }
+
+    /// <summary>The dimension that an axis names, negative ones counted from the end; a demand is broken when there is none.</summary>
+    public int Dimension(int axis, int rank)
+    {
+        Require(axis >= -rank && axis < rank, $"needs an axis from {-rank} to {rank - 1}, and it is {axis}");
+        return axis < 0 ? axis + rank : axis;
+    }
+
     /// <summary>A demand on options; <paramref name="demand"/> continues "CONV_2D …".</summary>
     public void Require(bool holds, string demand)
     {
@@ -87,6 +101,10 @@ internal sealed class TensorContract(Contract contract, int id, string place)
     /// <summary>A constant with at least one element.</summary>
     public TensorContract Constant() => Require(
         t => t.IsConstant && t.ElementCount > 0, Ids.UnsupportedOption, _ => $"needs {place} as a constant");
+
+    /// <summary>A constant of INT64 whose values fit 32 bits, as the compiler computes with them; other types always do.</summary>
+    public TensorContract Narrow() => Require(
+        t => t.Type != ElementType.Int64 || (t.IsConstant && t.IsNarrow), Ids.UnsupportedOption, _ => $"needs {place} with values of 32 bits");
 
     public TensorContract Rank(params int[] ranks) => Require(
         t => ranks.Contains(t.Shape.Count), Ids.UnsupportedOption,

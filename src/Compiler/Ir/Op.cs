@@ -40,6 +40,12 @@ internal abstract record Op
     /// <summary>The name of the layer in messages and reports: that of its first output.</summary>
     public string LayerName(Graph graph) => graph[Outputs[0]].Name;
 
+    /// <summary>True for an operator whose result follows from its inputs' shapes: <c>FoldConstants</c> computes it in any case.</summary>
+    public virtual bool ReadsOnlyShapes => false;
+
+    /// <summary>The values of an input that the contract proved constant.</summary>
+    protected int[] Integers(Graph graph, int index) => graph[Inputs[index]].Integers();
+
     protected int Input(int index) => index < Inputs.Count ? Inputs[index] : -1;
 }
 

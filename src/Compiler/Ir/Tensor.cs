@@ -69,6 +69,9 @@ internal sealed record Tensor
         };
     }
 
+    /// <summary>True when every value of an INT64 constant fits 32 bits.</summary>
+    public bool IsNarrow => Enumerable.Range(0, ElementCount).All(i => Word(Data!, (8 * i) + 4) == Word(Data!, 8 * i) >> 31);
+
     /// <summary>The elements of a constant of type FLOAT32.</summary>
     public float[] Floats()
     {

@@ -22,12 +22,20 @@ internal sealed class Values
         return values;
     }
 
-    /// <summary>Runs one operator on values for its first input, whatever that tensor's shape.</summary>
-    /// <returns>The first output's values.</returns>
-    public static Array Run(Graph graph, Op op, Array? input = null)
+    /// <summary>Runs one operator whose inputs are constant.</summary>
+    public static Values Run(Graph graph, Op op)
     {
         var values = new Values(graph);
-        if (input is not null) values._values[op.Inputs[0]] = input;
+        op.Reference(values);
+        return values;
+    }
+
+    /// <summary>Runs one operator on values for its first input, whatever that tensor's shape.</summary>
+    /// <returns>The first output's values.</returns>
+    public static Array Run(Graph graph, Op op, Array input)
+    {
+        var values = new Values(graph);
+        values._values[op.Inputs[0]] = input;
         op.Reference(values);
         return values._values[op.Outputs[0]];
     }

@@ -19,7 +19,7 @@ internal sealed record Concatenation : Op
     // ---- contract ----
     public override void Check(Contract c)
     {
-        Tensor? output = c.Output(0).Int8().Tensor;
+        Tensor? output = c.Output(0).Tensor;
         c.Require(Inputs.Count > 0, "needs an input");
         c.Require(Activation == Activation.None, "has a fused activation, which TensorFlow Lite Micro does not support");
         if (!c.Holds) return;
@@ -28,8 +28,8 @@ internal sealed record Concatenation : Op
         c.Require(Axis >= -rank && Axis < rank, $"needs an axis from {-rank} to {rank - 1}, and it is {Axis}");
         for (int i = 0; i < Inputs.Count && c.Holds; i++)
         {
-            Tensor? input = c.Input(i).Int8().Rank(rank).Tensor;
-            c.SameQuantization(i, 0);
+            Tensor? input = StridedCopy.Check(c, i, 0);
+            c.Input(i).Rank(rank);
             if (!c.Holds) return;
             int[] expected = output.Shape.ToArray();
             expected[Dimension(rank)] = input!.Shape[Dimension(rank)];
@@ -44,7 +44,7 @@ internal sealed record Concatenation : Op
     public override void Reference(Values values) => StridedCopy.Reference(values, this, Moves(values.Graph));
 
     // ---- kernel ----
-    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "Concatenation", Inputs.Count, Moves(graph));
+    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "Concatenation", Moves(graph));
 
     private IEnumerable<Move> Moves(Graph graph)
     {

@@ -4,21 +4,20 @@ using Etch.Tflite;
 
 namespace Etch.Ops;
 
-/// <summary>PAD: the input surrounded by the output's zero point.</summary>
-internal sealed record Pad : Op
+/// <summary>PAD and PADV2: the input surrounded by the output's zero point, or by the stored value that input 2 of PADV2 holds.</summary>
+/// <remarks>pad.cc of TFLite Micro.</remarks>
+/// <param name="SchemaName">Which of the two it is.</param>
+internal sealed record Pad(string SchemaName) : Op
 {
     /// <summary>For each dimension the elements before and after, flattened; null when they are not constant.</summary>
     public required EquatableArray<int>? Paddings { get; init; }
 
-    public override string Name => "PAD";
+    public override string Name => SchemaName;
 
     // ---- import ----
-    public static Op Import(OperatorReader r) => new Pad
-    {
-        Inputs = r.Inputs,
-        Outputs = r.Outputs,
-        Paddings = r.Integers(1),
-    };
+    public static Op ImportPad(OperatorReader r) => new Pad("PAD") { Inputs = r.Inputs, Outputs = r.Outputs, Paddings = r.Integers(1) };
+
+    public static Op ImportPadV2(OperatorReader r) => new Pad("PADV2") { Inputs = r.Inputs, Outputs = r.Outputs, Paddings = r.Integers(1) };
 
     // ---- contract ----
     public override void Check(Contract c)
@@ -27,6 +26,12 @@ internal sealed record Pad : Op
         c.Output(0).Int8();
         c.SameQuantization(0, 0);
         c.Require(Paddings is not null, "needs constant paddings");
+        if (HasValue)
+        {
+            c.Input(2).Int8().Constant().Elements(1);
+            c.SameQuantization(2, 0);
+        }
+
         if (!c.Holds) return;
 
         int rank = input!.Shape.Count;
@@ -38,13 +43,17 @@ internal sealed record Pad : Op
 
     public int After(int dimension) => Paddings!.Value[(2 * dimension) + 1];
 
+    /// <summary>The stored value around the input.</summary>
+    public int Value(Graph graph) => HasValue ? Integers(graph, 2)[0] : graph[Outputs[0]].ZeroPoint;
+
     // ---- reference ----
-    public override void Reference(Values values) =>
-        StridedCopy.Reference(values, this, [Inside(values.Graph)], values.Graph[Outputs[0]].ZeroPoint);
+    public override void Reference(Values values) => StridedCopy.Reference(values, this, [Inside(values.Graph)], Value(values.Graph));
 
     // ---- kernel ----
     public override Layer SelectKernel(Graph graph, CompileOptions options) =>
-        StridedCopy.Layer(graph, this, "Pad", 1, [Inside(graph)], graph[Outputs[0]].ZeroPoint);
+        StridedCopy.Layer(graph, this, "Pad", [Inside(graph)], Value(graph));
+
+    private bool HasValue => SchemaName == "PADV2" && Input(2) >= 0;
 
     private Move Inside(Graph graph)
     {

@@ -34,6 +34,6 @@ internal sealed record Reshape(string SchemaName) : Op
     public override Layer SelectKernel(Graph graph, CompileOptions options)
     {
         int[] shape = [graph[Inputs[0]].ElementCount];
-        return StridedCopy.Layer(graph, this, "Copy", 1, [Move.Of(0, shape, Shapes.Strides(shape), 0, Shapes.Strides(shape), 0)]);
+        return StridedCopy.Layer(graph, this, "Copy", [Move.Of(0, shape, Shapes.Strides(shape), 0, Shapes.Strides(shape), 0)]);
     }
 }

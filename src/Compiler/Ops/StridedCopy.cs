@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 using System.Linq;
 using Etch.Emit;
@@ -5,46 +6,72 @@ using Etch.Ir;
 
 namespace Etch.Ops;
 
-/// <summary>One block of elements moved from an input to the output.</summary>
-/// <param name="Input">The place among the kernel's sources.</param>
+/// <summary>One block of elements moved from an input to an output.</summary>
+/// <param name="Input">The place among the operator's inputs; in a kernel, among its sources.</param>
 /// <param name="Nest">The block: array 0 is the output, array 1 the source.</param>
-internal sealed record Move(int Input, Nest Nest, int To, int From)
+/// <param name="Output">The place among the outputs.</param>
+internal sealed record Move(int Input, Nest Nest, int To, int From, int Output = 0)
 {
-    public static Move Of(int input, IReadOnlyList<int> shape, int[] toStrides, int to, int[] fromStrides, int from) =>
-        new(input, Nest.Of(shape, toStrides, fromStrides), to, from);
+    public static Move Of(int input, IReadOnlyList<int> shape, int[] toStrides, int to, int[] fromStrides, int from, int output = 0) =>
+        new(input, Nest.Of(shape, toStrides, fromStrides), to, from, output);
 }
 
 /// <summary>The kernel of every operator that only moves elements: blocks with strides, after filling what no block covers.</summary>
 /// <param name="Operator">The last part of the method's name.</param>
 /// <param name="Type">The element type.</param>
+/// <param name="Outputs">How many tensors are written.</param>
 /// <param name="IsConstant">For each source, whether it is a table.</param>
-/// <param name="Fill">The value outside the blocks, or null when they cover the output.</param>
-internal sealed record StridedCopy(string Operator, ElementType Type, EquatableArray<bool> IsConstant, EquatableArray<Move> Moves, int? Fill) : Kernel
+/// <param name="Fill">The value outside the blocks, or null when they cover the outputs.</param>
+internal sealed record StridedCopy(string Operator, ElementType Type, int Outputs, EquatableArray<bool> IsConstant, EquatableArray<Move> Moves, int? Fill) : Kernel
 {
     public override string Name => Operator;
 
     public override int CodeBytes => 80 + (120 * Moves.Count);
 
-    /// <summary>The layer that moves blocks of the operator's first <paramref name="sources"/> inputs.</summary>
-    public static Layer Layer(Graph graph, Op op, string name, int sources, IEnumerable<Move> moves, int? fill = null)
+    /// <summary>What an operator that only moves elements asks of a source and a target: one type and one quantisation.</summary>
+    /// <remarks>INT64 and BOOL only as constants: what exporters compute shapes with, which is folded.</remarks>
+    /// <returns>The source, or null when a demand is broken.</returns>
+    public static Tensor? Check(Contract c, int input, int output)
     {
-        Tensor[] tensors = [.. op.Inputs.Take(sources).Select(id => graph[id])];
-        var kernel = new StridedCopy(name, graph[op.Outputs[0]].Type, tensors.Select(t => t.IsConstant).ToArray(), moves.ToArray(), fill);
-        int[] inputs = [.. op.Inputs.Take(sources).Where(id => !graph[id].IsConstant)];
-        Table[] tables = [.. tensors.Select((t, i) => (t, i)).Where(x => x.t.IsConstant).Select(x => new Table(InvariantText.Of($"Input{x.i}"), x.t.Type, x.t.Data!))];
+        TensorContract demands = c.Input(input).Type(
+            ElementType.Int8, ElementType.UInt8, ElementType.Int16, ElementType.Int32, ElementType.Int64, ElementType.Bool);
+        if (demands.Tensor is not { } source) return null;
+        if (source.Type is ElementType.Int64 or ElementType.Bool) demands.Constant().Narrow();
+        c.Output(output).Type(source.Type);
+        c.SameQuantization(input, output);
+        c.RequireQuantization(source.Quantization is not { IsPerChannel: true }, $"needs input {input} quantised per tensor");
+        return c.Holds ? source : null;
+    }
+
+    /// <summary>The layer that moves blocks of those inputs that the moves name.</summary>
+    public static Layer Layer(Graph graph, Op op, string name, IEnumerable<Move> moves, int? fill = null)
+    {
+        Move[] all = [.. moves];
+        int[] places = [.. all.Select(move => move.Input).Distinct().OrderBy(place => place)];
+        Tensor[] sources = [.. places.Select(place => graph[op.Inputs[place]])];
+        var kernel = new StridedCopy(
+            name, graph[op.Outputs[0]].Type, op.Outputs.Count, sources.Select(t => t.IsConstant).ToArray(),
+            all.Select(move => move with { Input = Array.IndexOf(places, move.Input) }).ToArray(), fill);
+        int[] inputs = [.. places.Select(place => op.Inputs[place]).Where(id => !graph[id].IsConstant)];
+        Table[] tables = [.. sources.Select((t, i) => (t, i)).Where(x => x.t.IsConstant).Select(x => new Table(InvariantText.Of($"Input{x.i}"), x.t.Type, x.t.Data!))];
         return new Layer(op, kernel, inputs, tables);
     }
 
     /// <summary>Moves the values as the kernel will: the reference of these operators.</summary>
     public static void Reference(Values values, Op op, IEnumerable<Move> moves, int? fill = null)
     {
-        Tensor output = values.Graph[op.Outputs[0]];
-        values.Set(op.Outputs[0], output.Type == ElementType.Float32
-            ? Run(values.Floats, op, moves, new float[output.ElementCount])
-            : Run(values.Integers, op, moves, [.. Enumerable.Repeat(fill ?? 0, output.ElementCount)]));
+        Move[] all = [.. moves];
+        for (int i = 0; i < op.Outputs.Count; i++)
+        {
+            Tensor output = values.Graph[op.Outputs[i]];
+            Move[] own = [.. all.Where(move => move.Output == i)];
+            values.Set(op.Outputs[i], output.Type == ElementType.Float32
+                ? Run(values.Floats, op, own, new float[output.ElementCount])
+                : Run(values.Integers, op, own, [.. Enumerable.Repeat(fill ?? 0, output.ElementCount)]));
+        }
     }
 
-    private static T[] Run<T>(System.Func<int, T[]> values, Op op, IEnumerable<Move> moves, T[] output)
+    private static T[] Run<T>(Func<int, T[]> values, Op op, Move[] moves, T[] output)
     {
         foreach (Move move in moves)
         {
@@ -59,33 +86,36 @@ internal sealed record StridedCopy(string Operator, ElementType Type, EquatableA
     public override void Emit(CodeWriter w, string method)
     {
         string type = Type.Keyword();
-        string Parameters(bool constant) => string.Join(
+        string Sources(bool constant) => string.Join(
             ", ", IsConstant.Select((c, i) => (c, i)).Where(x => x.c == constant).Select(x => $"ReadOnlySpan<{type}> {Source(x.i)}"));
-        using (w.Method(method, Parameters(false), $"Span<{type}> output", Parameters(true)))
+        string targets = string.Join(", ", Enumerable.Range(0, Outputs).Select(i => $"Span<{type}> {Target(i)}"));
+        using (w.Method(method, Sources(false), targets, Sources(true)))
         {
-            if (Fill is { } fill) w.Line($"output.Fill({fill});");
+            for (int i = 0; i < Outputs && Fill is not null; i++) w.Line($"{Target(i)}.Fill({Fill});");
             foreach (Move move in Moves) EmitMove(w, move);
         }
     }
 
     private string Source(int input) => IsConstant.Count == 1 ? "input" : InvariantText.Of($"input{input}");
 
+    private string Target(int output) => Outputs == 1 ? "output" : InvariantText.Of($"output{output}");
+
     private void EmitMove(CodeWriter w, Move move)
     {
         Nest nest = move.Nest;
         int inner = nest.Shape.Count - 1;
-        string source = Source(move.Input);
+        string source = Source(move.Input), target = Target(move.Output);
         if (inner >= 0 && nest.Strides[0][inner] == 1 && nest.Strides[1][inner] == 1)
         {
             int length = nest.Shape[inner];
             Nest outer = new(
                 nest.Shape.Take(inner).ToArray(), nest.Strides.Select(s => (EquatableArray<int>)s.Take(inner).ToArray()).ToArray());
-            void Copy() => w.Line($"{source}.Slice({outer.Offset(1, "i", move.From)}, {length}).CopyTo(output.Slice({outer.Offset(0, "i", move.To)}));");
+            void Copy() => w.Line($"{source}.Slice({outer.Offset(1, "i", move.From)}, {length}).CopyTo({target}.Slice({outer.Offset(0, "i", move.To)}));");
             if (inner == 0) Copy();
             else outer.Emit(w, "i", Copy);
             return;
         }
 
-        nest.Emit(w, "i", () => w.Line($"output[{nest.Offset(0, "i", move.To)}] = {source}[{nest.Offset(1, "i", move.From)}];"));
+        nest.Emit(w, "i", () => w.Line($"{target}[{nest.Offset(0, "i", move.To)}] = {source}[{nest.Offset(1, "i", move.From)}];"));
     }
 }

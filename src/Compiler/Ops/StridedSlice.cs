@@ -44,8 +44,7 @@ internal sealed record StridedSlice : Op
     // ---- contract ----
     public override void Check(Contract c)
     {
-        Tensor? input = c.Input(0).Type(ElementType.Int8, ElementType.UInt8, ElementType.Int32).Tensor;
-        if (input is not null) c.Output(0).Type(input.Type);
+        Tensor? input = StridedCopy.Check(c, 0, 0);
         c.Require(OtherMasks == 0, "has an ellipsis or new-axis mask, which TensorFlow Lite Micro ignores");
         c.Require(Begin is not null && End is not null && Strides is not null, "needs constant begin, end and strides");
         if (!c.Holds) return;
@@ -62,7 +61,7 @@ internal sealed record StridedSlice : Op
     public override void Reference(Values values) => StridedCopy.Reference(values, this, [Part(values.Graph)]);
 
     // ---- kernel ----
-    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "StridedSlice", 1, [Part(graph)]);
+    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "StridedSlice", [Part(graph)]);
 
     private Move Part(Graph graph)
     {

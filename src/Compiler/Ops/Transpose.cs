@@ -37,7 +37,7 @@ internal sealed record Transpose : Op
     public override void Reference(Values values) => StridedCopy.Reference(values, this, [Turned(values.Graph)]);
 
     // ---- kernel ----
-    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "Transpose", 1, [Turned(graph)]);
+    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "Transpose", [Turned(graph)]);
 
     private Move Turned(Graph graph)
     {

@@ -1,25 +1,68 @@
+using System.Collections.Generic;
 using System.Linq;
+using Etch.Diagnostics;
 using Etch.Ir;
+using Etch.Ops;
 
 namespace Etch.Passes;
 
-/// <summary>Operators whose inputs are all constant become their result, by the reference semantics.</summary>
+/// <summary>Operators whose inputs are all constant become their results, by the reference semantics.</summary>
+/// <remarks>
+/// Runs before the contracts are checked, so that the shape arithmetic that exporters leave behind, on types that no kernel
+/// has, is gone by then: SHAPE → STRIDED_SLICE → PACK → FILL. It folds only what keeps its own contract; what does not, stays
+/// and is reported with the rest. A result that the caller receives is copied from a constant.
+/// </remarks>
 internal static class FoldConstants
 {
-    public static Graph Run(Graph graph)
+    // All results together, in elements.
+    private const long MaxElements = 1 << 24;
+
+    public static Graph Run(Graph graph, Problems problems)
     {
+        var tensors = graph.Tensors.ToList();
+        var ops = new List<Op>();
+        long elements = 0;
         foreach (Op op in graph.Ops)
         {
-            if (op.Outputs.Count != 1 || graph.Outputs.Contains(op.Outputs[0])) continue;
-            if (!op.Inputs.All(id => id < 0 || graph[id].IsConstant)) continue;
+            bool isConstant = op.ReadsOnlyShapes || op.Inputs.All(id => id < 0 || graph[id].IsConstant);
+            if (!isConstant || !Holds(graph, op))
+            {
+                ops.Add(op);
+                continue;
+            }
 
-            int output = op.Outputs[0];
-            byte[] data = Values.Bytes(graph[output].Type, Values.Run(graph, op));
-            Tensor[] tensors = graph.Tensors.ToArray();
-            tensors[output] = tensors[output] with { Data = data };
-            graph = graph.With(graph.Ops.Where(other => other != op), tensors);
+            elements += op.Outputs.Sum(id => (long)graph[id].ElementCount);
+            if (elements > MaxElements)
+            {
+                problems.Add(Ids.TooLarge, $"{op.LayerName(graph)}: constants computed at compile time have more than {MaxElements} elements");
+                return graph;
+            }
+
+            Values values = Values.Run(graph, op);
+            foreach (int id in op.Outputs)
+            {
+                Tensor result = graph[id] with { Data = values.Bytes(id) };
+                if (graph.Outputs.Contains(id))
+                {
+                    ops.Add(new Reshape("RESHAPE") { Inputs = new[] { tensors.Count }, Outputs = new[] { id } });
+                    tensors.Add(result with { Name = result.Name + ", folded" });
+                }
+                else
+                {
+                    tensors[id] = result;
+                }
+            }
+
+            graph = new Graph([.. tensors], graph.Ops.ToArray(), graph.Inputs.ToArray(), graph.Outputs.ToArray());
         }
 
-        return graph;
+        return new Graph([.. tensors], [.. ops], graph.Inputs.ToArray(), graph.Outputs.ToArray());
+    }
+
+    private static bool Holds(Graph graph, Op op)
+    {
+        var problems = new Problems();
+        op.Check(new Contract(graph, op, problems));
+        return !problems.Any;
     }
 }

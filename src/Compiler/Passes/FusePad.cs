@@ -5,8 +5,8 @@ using Etch.Ops;
 
 namespace Etch.Passes;
 
-/// <summary>PAD of rows and columns goes into the padding of the convolutions that read it.</summary>
-/// <remarks>Exact: PAD writes the zero point, which is what a convolution takes outside the image. A pool is no convolution:
+/// <summary>PAD and PADV2 of rows and columns goes into the padding of the convolutions that read it.</summary>
+/// <remarks>Exact where the zero point is written, which is what a convolution takes outside the image. A pool is no convolution:
 /// what lies outside counts neither in an average nor in a maximum.</remarks>
 internal static class FusePad
 {
@@ -17,7 +17,8 @@ internal static class FusePad
             int padded = pad.Outputs[0];
             Op[] consumers = [.. graph.Consumers(padded)];
             bool isSpatial = graph[padded].Shape.Count == 4 && pad.Before(0) + pad.After(0) + pad.Before(3) + pad.After(3) == 0;
-            if (!isSpatial || graph.Outputs.Contains(padded) || consumers.Length == 0) continue;
+            bool isZero = pad.Value(graph) == graph[padded].ZeroPoint;
+            if (!isSpatial || !isZero || graph.Outputs.Contains(padded) || consumers.Length == 0) continue;
             if (!consumers.All(op => op is Conv2D or DepthwiseConv2D && op.Inputs[0] == padded)) continue;
 
             var extra = (pad.Before(1), pad.After(1), pad.Before(2), pad.After(2));

@@ -17,6 +17,9 @@ internal sealed class OperatorReader(int[] inputs, int[] outputs, FlatTable? opt
 
     public float Float(int slot, float otherwise = 0) => options?.Float(slot, otherwise) ?? otherwise;
 
+    /// <summary>The element type of an input, or null when it is absent.</summary>
+    public ElementType? Type(int index) => index < Inputs.Length && Inputs[index] >= 0 ? tensors[Inputs[index]].Type : null;
+
     public Activation Activation(int slot) => (Activation)Byte(slot);
 
     /// <summary>Padding in slot 0 and the strides in slots 1 (columns) and 2 (rows), as all window operators have them.</summary>

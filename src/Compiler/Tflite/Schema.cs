@@ -51,6 +51,14 @@ internal static class Schema
             Greater = 61, GreaterEqual = 62, LessEqual = 63, TransposeConv = 67, ExpandDims = 70, Equal = 71, NotEqual = 72,
             Sum = 74, Rsqrt = 76, ArgMin = 79, ReduceMax = 82, ReduceMin = 89, LeakyRelu = 98, SquaredDifference = 99, Abs = 101,
             AddN = 106, Elu = 111, Quantize = 114, HardSwish = 117, BatchMatMul = 126, CumSum = 128;
+
+        /// <summary>Operators that move elements.</summary>
+        public const int DepthToSpace = 5, ResizeBilinear = 23, SpaceToDepth = 26, Gather = 36, BatchToSpaceNd = 37, SpaceToBatchNd = 38,
+            Split = 49, PadV2 = 60, Slice = 65, Tile = 69, Pack = 83, Unpack = 88, ResizeNearestNeighbor = 97, MirrorPad = 100,
+            SplitV = 102, ReverseV2 = 105, BroadcastTo = 130;
+
+        /// <summary>Shape arithmetic, which is computed at compile time.</summary>
+        public const int Cast = 53, Shape = 77, ReduceProd = 81, Fill = 94, Range = 96;
     }
 
     /// <summary>Names of TensorType by code; those that the compiler computes with are members of <see cref="Ir.ElementType"/>.</summary>
