@@ -33,14 +33,14 @@ internal sealed class LoadedModel
     public EmittedModels.Runner Runner => Type.Assembly.GetType(Model.Options.ClassName + "Runner")!.GetMethod("Run")!.CreateDelegate<EmittedModels.Runner>();
 
     /// <summary>The single-operator models of the tests, in one compilation.</summary>
-    public static IReadOnlyList<LoadedModel> Vectors(string prefix)
+    public static IReadOnlyList<LoadedModel> Vectors(string prefix, Func<CompileOptions, CompileOptions>? options = null)
     {
         string[] folders = [.. Directory.GetDirectories(Path.Combine(SampleFiles.Recorded, "..", "..", "vectors", "ops")).Order()];
-        return Load([.. folders.Select(folder => Engines.Compile(Path.Combine(folder, "model.tflite"), prefix + Engines.ClassName(Path.GetFileName(folder))))]);
+        return Load([.. folders.Select(folder => Engines.Compile(Path.Combine(folder, "model.tflite"), prefix + Engines.ClassName(Path.GetFileName(folder)), options))]);
     }
 
-    public static LoadedModel Load(string path, string prefix) =>
-        Load([Engines.Compile(path, prefix + Engines.ClassName(Path.GetFileNameWithoutExtension(path)))])[0];
+    public static LoadedModel Load(string path, string prefix, Func<CompileOptions, CompileOptions>? options = null) =>
+        Load([Engines.Compile(path, prefix + Engines.ClassName(Path.GetFileNameWithoutExtension(path)), options)])[0];
 
     public override string ToString() => Model.Options.ClassName;
 
