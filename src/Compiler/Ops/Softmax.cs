@@ -83,7 +83,7 @@ internal sealed record Softmax : Op
                     w.Line("for (int i = 0; i < Depth; i++) max = Math.Max(max, x[i]);");
                     w.Line();
                     w.Line("int sum = 0;");
-                    w.Line("for (int i = 0; i < Depth; i++) sum += FixedPoint.RoundingDivideByPowerOfTwo(powers[max - x[i]], 12);");
+                    w.Line("for (int i = 0; i < Depth; i++) sum = unchecked(sum + FixedPoint.RoundingDivideByPowerOfTwo(powers[max - x[i]], 12));");
                     w.Line();
                     w.Line("int scale = FixedPoint.Reciprocal(sum, 12, out int exponent);");
                     w.Line("int right = exponent + 31 - 8;");
