@@ -1,0 +1,120 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Threading;
+using Etch.Diagnostics;
+using Etch.Ir;
+using Etch.Passes;
+using Etch.Tflite;
+
+namespace Etch.Tests;
+
+/// <summary>The reference semantics of models as filed against their emitted code, byte for byte.</summary>
+internal static class Agreement
+{
+    /// <summary>Compiles every file under the first variant and the first <paramref name="others"/> also under the others and with
+    /// overflow checks, all in two compilations, and compares them on a random input.</summary>
+    public static void Check(string what, IReadOnlyList<byte[]> files, int others)
+    {
+        var plain = new List<(int Case, string Engine, CompiledModel Model)>();
+        for (int v = 0; v < Engines.Variants.Length; v++)
+        {
+            (string engine, Func<CompileOptions, CompileOptions> options) = Engines.Variants[v];
+            for (int i = 0; i < (v == 0 ? files.Count : Math.Min(others, files.Count)); i++) plain.Add((i, engine, Compile(what, files[i], i, v, options)));
+        }
+
+        (int Case, string Engine, CompiledModel Model)[] checkedOnes =
+        [
+            .. Enumerable.Range(0, Math.Min(others, files.Count))
+                .Select(i => (i, "emitted, with overflow checks", Compile(what, files[i], i, 0, o => o with { CheckOverflow = true }))),
+        ];
+
+        Values[] expected = [.. files.Select((file, i) => Engines.Reference(Import(file), Inputs(i, file)))];
+        foreach ((bool isChecked, IReadOnlyList<(int Case, string Engine, CompiledModel Model)> models) in new[] { (false, plain), (true, [.. checkedOnes]) })
+        {
+            var emitted = new EmittedModels([.. models.Select(m => m.Model)], isChecked);
+            Assert.All(models, m =>
+            {
+                byte[][] actual = emitted.Run(m.Model, Inputs(m.Case, files[m.Case])).Outputs;
+                for (int k = 0; k < actual.Length; k++)
+                {
+                    byte[] reference = expected[m.Case].Bytes(expected[m.Case].Graph.Outputs[k]);
+                    if (actual[k].AsSpan().SequenceEqual(reference)) continue;
+                    int first = Enumerable.Range(0, reference.Length).First(at => actual[k][at] != reference[at]);
+                    Assert.Fail(
+                        $"{what}, case {m.Case} of seed {Draw.Seed}, {m.Engine}: output {k} differs from the reference, first at {first}: " +
+                        $"{(sbyte)actual[k][first]} instead of {(sbyte)reference[first]}\n{expected[m.Case].Graph}{m.Model.Graph}");
+                }
+
+                Plans.AssertSound(m.Model);
+            });
+        }
+    }
+
+    /// <summary>The graph as the file states it.</summary>
+    public static Graph Import(byte[] file)
+    {
+        var problems = new Problems();
+        ImportedModel model = TfliteImporter.Import(file, problems);
+        Assert.True(model.Graph is not null, string.Join("\n", problems.ToArray().Select(p => p.Message)));
+        return model.Graph!;
+    }
+
+    private static byte[][] Inputs(int index, byte[] file)
+    {
+        var draw = new Draw((uint)(1000 + index));
+        Graph graph = Import(file);
+        return [.. graph.Inputs.Select(id => draw.Value(graph[id]))];
+    }
+
+    private static CompiledModel Compile(string what, byte[] file, int index, int variant, Func<CompileOptions, CompileOptions> options)
+    {
+        string name = $"{what}_{index}_{variant}";
+        CompiledModel model = Compiler.Compile(
+            new ModelFile(name + ".tflite", file), options(new CompileOptions { ClassName = Engines.ClassName(name) }), CancellationToken.None);
+        Assert.True(model.Succeeded, $"{what}, case {index} of seed {Draw.Seed} does not compile: {string.Join("\n", model.Problems)}\n{Import(file)}");
+        return model;
+    }
+}
+
+/// <summary>What every plan has to satisfy, found out by brute force.</summary>
+internal static class Plans
+{
+    /// <summary>Bytes that are alive at the same time do not overlap, everything lies inside the arena, and the lower bound holds.</summary>
+    public static void AssertSound(CompiledModel model)
+    {
+        Graph graph = model.Graph;
+        int Root(int id) => graph[id].ViewOf < 0 ? id : graph[id].ViewOf;
+        var written = new Dictionary<int, int>();
+        var read = new Dictionary<int, int>();
+        for (int layer = 0; layer < model.Layers.Count; layer++)
+        {
+            foreach (int id in model.Layers[layer].Inputs) read[Root(id)] = layer;
+            written[Root(model.Layers[layer].Output)] = layer;
+        }
+
+        int End(int id) => model.Options.KeepTensors ? model.Layers.Count - 1 : Math.Max(written[id], read.GetValueOrDefault(id, -1));
+        int[] inArena = [.. written.Keys.Where(id => model.Plan.Locations[id].Place == Place.Arena)];
+        (int From, int To) Extent(int id) => (model.Plan.Locations[id].At, model.Plan.Locations[id].At + graph[id].ByteCount);
+        foreach (int a in inArena)
+        {
+            Assert.True(Extent(a).From >= 0 && Extent(a).To <= model.Plan.Bytes, $"%{a} leaves the arena");
+            Assert.True(Extent(a).From % graph[a].Type.Size() == 0, $"%{a} is not aligned");
+            foreach (int b in inArena.Where(b => b != a && written[a] <= written[b]))
+            {
+                bool meetInTime = written[b] <= End(a);
+                bool meetInSpace = Extent(a).From < Extent(b).To && Extent(b).From < Extent(a).To;
+                if (!meetInTime || !meetInSpace) continue;
+
+                // Only a layer that computes in place may write where it reads, on exactly those bytes.
+                Layer writer = model.Layers[written[b]];
+                bool isInPlace = End(a) == written[b] && Extent(a) == Extent(b) &&
+                    writer.Inputs.Select((id, place) => (id, place)).Any(x => Root(x.id) == a && writer.Kernel.CanOverwrite(x.place));
+                Assert.True(isInPlace, $"%{a} and %{b} overlap while both are alive\n{graph}");
+            }
+        }
+
+        Assert.True(model.Plan.Bytes >= model.Plan.LowerBound, $"{model.Plan.Bytes} bytes are below the lower bound {model.Plan.LowerBound}");
+        Assert.Equal(model.Plan.LowerBound, model.Plan.Live.DefaultIfEmpty(0).Max());
+    }
+}

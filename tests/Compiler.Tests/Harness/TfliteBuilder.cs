@@ -1,0 +1,222 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using Etch.Ir;
+using Etch.Tflite;
+
+namespace Etch.Tests;
+
+/// <summary>Makes .tflite files from code.</summary>
+internal sealed class TfliteBuilder
+{
+    private readonly List<FlatValue> _tensors = [];
+    private readonly List<FlatValue> _operators = [];
+    private readonly List<FlatValue> _codes = [];
+
+    // Buffer 0 is empty by the schema's convention: that of tensors without data.
+    private readonly List<FlatValue> _buffers = [FlatValue.Table()];
+    private int[] _inputs = [];
+    private int[] _outputs = [];
+
+    /// <summary>Adds a tensor; with <paramref name="data"/> it is a constant.</summary>
+    /// <returns>Its id.</returns>
+    public int Tensor(string name, ElementType type, int[] shape, Quantization? quantization = null, byte[]? data = null)
+    {
+        int buffer = 0;
+        if (data is not null)
+        {
+            buffer = _buffers.Count;
+            _buffers.Add(FlatValue.Table((Schema.Buffer.Data, FlatValue.Bytes(data))));
+        }
+
+        int code = type switch
+        {
+            ElementType.Float32 => 0,
+            ElementType.Int32 => 2,
+            ElementType.UInt8 => 3,
+            ElementType.Int64 => 4,
+            ElementType.Bool => 6,
+            ElementType.Int16 => 7,
+            _ => 9,
+        };
+        var fields = new List<(int, FlatValue)>
+        {
+            (Schema.Tensor.Shape, FlatValue.Int32s(shape)),
+            (Schema.Tensor.Type, FlatValue.Int32(code)),
+            (Schema.Tensor.Buffer, FlatValue.Int32(buffer)),
+            (Schema.Tensor.Name, FlatValue.Text(name)),
+        };
+        if (quantization is { } q)
+        {
+            fields.Add((Schema.Tensor.Quantization, FlatValue.Table(
+                (Schema.Quantization.Scale, FlatValue.Floats(q.Scales.ToArray())),
+                (Schema.Quantization.ZeroPoint, FlatValue.Int64s([.. q.ZeroPoints.Select(z => (long)z)])),
+                (Schema.Quantization.QuantizedDimension, FlatValue.Int32(q.Axis)))));
+        }
+
+        return Tensor(FlatValue.Table([.. fields]));
+    }
+
+    /// <summary>Adds an INT8 tensor quantised per tensor.</summary>
+    public int Int8(string name, int[] shape, float scale, int zeroPoint, byte[]? data = null) =>
+        Tensor(name, ElementType.Int8, shape, Quantized(scale, zeroPoint), data);
+
+    /// <summary>Adds an INT32 constant of one dimension.</summary>
+    public int Int32(string name, params int[] values) => Tensor(name, ElementType.Int32, [values.Length], null, Values.Bytes(ElementType.Int32, values));
+
+    /// <summary>Adds a tensor's table as it is.</summary>
+    public int Tensor(FlatValue table)
+    {
+        _tensors.Add(table);
+        return _tensors.Count - 1;
+    }
+
+    /// <summary>Adds a buffer's table as it is.</summary>
+    public int Buffer(FlatValue table)
+    {
+        _buffers.Add(table);
+        return _buffers.Count - 1;
+    }
+
+    /// <summary>Adds an operator; its options are given by slot.</summary>
+    public void Operator(int builtin, int[] inputs, int[] outputs, params (int Slot, FlatValue Value)[] options)
+    {
+        _codes.Add(FlatValue.Table(
+            (Schema.OperatorCode.DeprecatedBuiltinCode, FlatValue.Int32(Math.Min(builtin, 127))), (Schema.OperatorCode.BuiltinCode, FlatValue.Int32(builtin))));
+        Operator(FlatValue.Table(
+            (Schema.Operator.OpcodeIndex, FlatValue.Int32(_codes.Count - 1)),
+            (Schema.Operator.Inputs, FlatValue.Int32s(inputs)),
+            (Schema.Operator.Outputs, FlatValue.Int32s(outputs)),
+            (Schema.Operator.BuiltinOptions, FlatValue.Table(options))));
+    }
+
+    /// <summary>Adds an operator's table as it is.</summary>
+    public void Operator(FlatValue table) => _operators.Add(table);
+
+    /// <summary>Names the tensors that the caller provides and receives.</summary>
+    public void Ports(int[] inputs, int[] outputs)
+    {
+        _inputs = inputs;
+        _outputs = outputs;
+    }
+
+    public byte[] Build() => FlatValue.Table(
+        (Schema.Model.Version, FlatValue.Int32(Schema.Version)),
+        (Schema.Model.OperatorCodes, FlatValue.Tables([.. _codes])),
+        (Schema.Model.Subgraphs, FlatValue.Tables(FlatValue.Table(
+            (Schema.Subgraph.Tensors, FlatValue.Tables([.. _tensors])),
+            (Schema.Subgraph.Inputs, FlatValue.Int32s(_inputs)),
+            (Schema.Subgraph.Outputs, FlatValue.Int32s(_outputs)),
+            (Schema.Subgraph.Operators, FlatValue.Tables([.. _operators]))))),
+        (Schema.Model.Buffers, FlatValue.Tables([.. _buffers]))).ToFile(Schema.Identifier);
+
+    public static Quantization Quantized(float scale, int zeroPoint) => new(new[] { scale }, new[] { zeroPoint }, 0);
+}
+
+/// <summary>A value of a FlatBuffers file: a scalar of up to four bytes, a vector, a string or a table of fields by slot.</summary>
+/// <remarks>A value that stands in several places of the tree is written once.</remarks>
+internal sealed class FlatValue
+{
+    private enum Kind
+    {
+        Scalar,
+        Vector,
+        Tables,
+        Table,
+    }
+
+    private readonly Kind _kind;
+    private readonly byte[] _bytes;
+    private readonly int _count;
+    private readonly FlatValue?[] _children;
+
+    private FlatValue(Kind kind, byte[] bytes, int count, FlatValue?[] children)
+    {
+        _kind = kind;
+        _bytes = bytes;
+        _count = count;
+        _children = children;
+    }
+
+    public static FlatValue Int32(int value) => new(Kind.Scalar, BitConverter.GetBytes(value), 1, []);
+
+    public static FlatValue Float(float value) => new(Kind.Scalar, BitConverter.GetBytes(value), 1, []);
+
+    public static FlatValue Bytes(byte[] values) => new(Kind.Vector, values, values.Length, []);
+
+    // A string ends with a zero that does not count.
+    public static FlatValue Text(string text) =>
+        new(Kind.Vector, [.. System.Text.Encoding.UTF8.GetBytes(text), 0], System.Text.Encoding.UTF8.GetByteCount(text), []);
+
+    public static FlatValue Int32s(int[] values) => new(Kind.Vector, [.. values.SelectMany(BitConverter.GetBytes)], values.Length, []);
+
+    public static FlatValue Int64s(long[] values) => new(Kind.Vector, [.. values.SelectMany(BitConverter.GetBytes)], values.Length, []);
+
+    public static FlatValue Floats(float[] values) => new(Kind.Vector, [.. values.SelectMany(BitConverter.GetBytes)], values.Length, []);
+
+    public static FlatValue Tables(params FlatValue[] tables) => new(Kind.Tables, [], tables.Length, tables);
+
+    public static FlatValue Table(params (int Slot, FlatValue Value)[] fields)
+    {
+        var slots = new FlatValue?[fields.Length == 0 ? 0 : fields.Max(f => f.Slot) + 1];
+        foreach ((int slot, FlatValue value) in fields) slots[slot] = value;
+        return new FlatValue(Kind.Table, [], 0, slots);
+    }
+
+    /// <summary>The file whose root this table is.</summary>
+    public byte[] ToFile(string identifier)
+    {
+        using var file = new MemoryStream();
+        file.Write(new byte[4]);
+        file.Write(System.Text.Encoding.ASCII.GetBytes(identifier));
+        var written = new Dictionary<FlatValue, int>(ReferenceEqualityComparer.Instance);
+        Point(file, 0, this, written);
+        return file.ToArray();
+    }
+
+    // Writes a value at the end, unless it is there already, and the offset to it at a place.
+    private static void Point(MemoryStream file, int place, FlatValue value, Dictionary<FlatValue, int> written)
+    {
+        if (!written.TryGetValue(value, out int target))
+        {
+            target = value.Write(file, written);
+        }
+
+        file.Position = place;
+        file.Write(BitConverter.GetBytes(target - place));
+        file.Position = file.Length;
+    }
+
+    private int Write(MemoryStream file, Dictionary<FlatValue, int> written)
+    {
+        // What follows the length or the list of fields is aligned to eight bytes.
+        int lead = _kind == Kind.Table ? 4 + (2 * _children.Length) : 4;
+        while ((file.Length + lead) % 8 != 0) file.WriteByte(0);
+        int at = (int)file.Length;
+        if (_kind == Kind.Table)
+        {
+            // The list of fields, then the table: every field takes four bytes.
+            file.Write(BitConverter.GetBytes((ushort)lead));
+            file.Write(BitConverter.GetBytes((ushort)(4 + (4 * _children.Length))));
+            for (int slot = 0; slot < _children.Length; slot++) file.Write(BitConverter.GetBytes((ushort)(_children[slot] is null ? 0 : 4 + (4 * slot))));
+            int table = (int)file.Length;
+            file.Write(BitConverter.GetBytes(table - at));
+            at = table;
+            foreach (FlatValue? child in _children) file.Write(child is { _kind: Kind.Scalar } ? child._bytes : new byte[4]);
+        }
+        else
+        {
+            file.Write(BitConverter.GetBytes(_count));
+            file.Write(_kind == Kind.Tables ? new byte[4 * _count] : _bytes);
+        }
+
+        written[this] = at;
+        for (int i = 0; i < _children.Length; i++)
+        {
+            if (_children[i] is { _kind: not Kind.Scalar } child) Point(file, at + 4 + (4 * i), child, written);
+        }
+
+        return at;
+    }
+}
