@@ -18,6 +18,8 @@ internal readonly struct EquatableArray<T>(T[] items) : IEquatable<EquatableArra
 
     public static implicit operator EquatableArray<T>(T[] items) => new(items);
 
+    public bool Contains(T item) => Array.IndexOf(Items, item) >= 0;
+
     public bool Equals(EquatableArray<T> other) => Items.SequenceEqual(other.Items);
 
     public override bool Equals(object? obj) => obj is EquatableArray<T> other && Equals(other);

@@ -45,8 +45,8 @@ static class FixedPoint
 
     /// <summary>The same as <see cref="MultiplyByQuantizedMultiplier"/> with shift = −<paramref name="right"/>, for 1 ≤ right ≤ 31.</summary>
     /// <remarks>
-    /// RoundingDivideByPOT(y, n) = (y + 2^(n−1) + (y ≫ 31)) ≫ n for n ≥ 1. The sum stays below 2^31 while |y| ≤ 2^30, which
-    /// holds for every |x| ≤ 2^30: callers prove that bound of the accumulator.
+    /// RoundingDivideByPOT(y, n) = (y + 2^(n−1) + (y ≫ 31)) ≫ n for n ≥ 1. The sum stays below 2^31 while |y| &lt; 2^30, which
+    /// holds for every |x| &lt; 2^30: callers prove that bound of the accumulator.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int MultiplyAndShiftRight(int x, int multiplier, int right)

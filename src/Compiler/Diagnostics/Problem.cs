@@ -29,13 +29,14 @@ internal static class Ids
 internal sealed class Problems
 {
     private readonly List<Problem> _items = [];
+    private readonly HashSet<Problem> _known = [];
 
     public bool Any => _items.Count > 0;
 
     public void Add(string id, string message)
     {
         var problem = new Problem(id, message);
-        if (!_items.Contains(problem)) _items.Add(problem);
+        if (_known.Add(problem)) _items.Add(problem);
     }
 
     public Problem[] ToArray() => [.. _items];

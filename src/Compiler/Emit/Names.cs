@@ -19,6 +19,9 @@ internal static class Names
             "void volatile while").Split(' '),
     ];
 
+    // Longer names would break lines, and the C# compiler's limit in the end.
+    private const int MaxLength = 40;
+
     /// <summary>Where the caller's tensors appear: the parameter, and how its constants begin.</summary>
     /// <param name="Tensor">The tensor.</param>
     /// <param name="Parameter">The parameter of Invoke.</param>
@@ -28,13 +31,16 @@ internal static class Names
     /// <summary>The caller's inputs and outputs, named after their tensors; constants of a single one begin with Input or Output.</summary>
     public static (Port[] Inputs, Port[] Outputs) Ports(EquatableArray<Tensor> inputs, EquatableArray<Tensor> outputs)
     {
-        var taken = new HashSet<string> { "arena", "state" };
+        var taken = new HashSet<string> { "arena", "state", "nameof" };
+        var prefixes = new HashSet<string>();
+        if (inputs.Count == 1) prefixes.Add("Input");
+        if (outputs.Count == 1) prefixes.Add("Output");
         Port[] Of(EquatableArray<Tensor> tensors, string kind) =>
         [
             .. tensors.Select(tensor =>
             {
                 string parameter = Unique(Camel(tensor.Name, kind.ToLowerInvariant()), taken);
-                return new Port(tensor, parameter, tensors.Count == 1 ? kind : Upper(parameter.TrimStart('@')));
+                return new Port(tensor, parameter, tensors.Count == 1 ? kind : Unique(Upper(parameter.TrimStart('@')), prefixes));
             }),
         ];
         return (Of(inputs, "Input"), Of(outputs, "Output"));
@@ -65,6 +71,7 @@ internal static class Names
         }
 
         if (words.Length == 0) return otherwise;
+        if (words.Length > MaxLength) words.Length = MaxLength;
         string name = char.ToLowerInvariant(words[0]) + words.ToString(1, words.Length - 1);
         if (char.IsDigit(name[0])) name = otherwise + name;
         return Keywords.Contains(name) ? "@" + name : name;

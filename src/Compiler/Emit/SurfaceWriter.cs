@@ -43,8 +43,8 @@ internal static class SurfaceWriter
         return Names.Ports(Or(model.Inputs, "input"), Or(model.Outputs, "output"));
     }
 
-    /// <summary>The parameters of Invoke with their types, without attributes.</summary>
-    public static string Parameters(Names.Port[] inputs, Names.Port[] outputs) => string.Join(", ",
+    /// <summary>The parameters of Invoke with their types, without attributes, each on its line.</summary>
+    public static string Parameters(Names.Port[] inputs, Names.Port[] outputs) => "\n    " + string.Join(",\n    ",
     [
         .. inputs.Select(p => $"ReadOnlySpan<{p.Tensor.Type.Keyword()}> {p.Parameter}"),
         .. outputs.Select(p => $"Span<{p.Tensor.Type.Keyword()}> {p.Parameter}"),
@@ -109,7 +109,7 @@ internal static class SurfaceWriter
         w.Line($"/// <summary>The shape of {side} {Names.Xml(tensor.Name)}.</summary>");
         w.Line($"public static ReadOnlySpan<int> {port.Prefix}Shape => [{tensor.Shape}];");
         w.Line();
-        if (tensor.Quantization is not { IsPerChannel: false } || tensor.Type is not (ElementType.Int8 or ElementType.UInt8 or ElementType.Int16)) return;
+        if (tensor.Quantization is not { IsPerChannel: false, Scale: > 0 and < float.PositiveInfinity } || tensor.Type is not (ElementType.Int8 or ElementType.UInt8 or ElementType.Int16)) return;
 
         string type = tensor.Type.Keyword(), length = $"{port.Prefix}Length";
         w.Line($"/// <summary>The step of {side} {Names.Xml(tensor.Name)}: {Names.Describe(tensor)}.</summary>");
@@ -135,7 +135,8 @@ internal static class SurfaceWriter
         else
         {
             w.Line("/// <summary>The real value of a stored one.</summary>");
-            w.Line($"public static float Dequantize{port.Prefix}({type} stored) => {port.Prefix}Scale * (stored - {port.Prefix}ZeroPoint);");
+            w.Line($"public static float Dequantize{port.Prefix}({type} stored) =>");
+            w.Line($"    {port.Prefix}Scale * (stored - {port.Prefix}ZeroPoint);");
             w.Line();
             w.Line("/// <summary>The real values of stored ones; both spans have the same length.</summary>");
             using (w.Block($"public static void Dequantize{port.Prefix}(ReadOnlySpan<{type}> stored, Span<float> real)"))

@@ -14,6 +14,9 @@ internal sealed class Contract(Graph graph, Op op, Problems problems)
     /// <summary>True while no demand was broken: later demands may then rely on earlier ones.</summary>
     public bool Holds => !_isBroken;
 
+    /// <summary>Outputs that were asked for: the operator has no others.</summary>
+    public int Outputs { get; private set; }
+
     /// <summary>A tensor that must be there.</summary>
     public TensorContract Input(int index)
     {
@@ -24,6 +27,7 @@ internal sealed class Contract(Graph graph, Op op, Problems problems)
 
     public TensorContract Output(int index)
     {
+        Outputs = Math.Max(Outputs, index + 1);
         int id = index < op.Outputs.Count ? op.Outputs[index] : -1;
         if (id < 0) Break(Ids.UnsupportedOption, $"needs output {index}");
         return new TensorContract(this, id, $"output {index}");
@@ -94,7 +98,9 @@ internal sealed class TensorContract(Contract contract, int id, string place)
         t => types.Contains(t.Type), Ids.UnsupportedType,
         t => $"needs {place} as {string.Join(" or ", types.Select(type => type.Name()))}, and it is {t.Type.Name()}{Advice(t)}");
 
-    public TensorContract Int8() => Type(ElementType.Int8).PerTensor();
+    /// <summary>INT8 per tensor, with at least one element.</summary>
+    public TensorContract Int8() => Type(ElementType.Int8).PerTensor().Require(
+        t => t.ElementCount > 0, Ids.Unshaped, t => $"needs {place} with elements, and it has the shape [{t.Shape}]");
 
     public TensorContract Int32() => Type(ElementType.Int32);
 

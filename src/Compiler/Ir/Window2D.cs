@@ -35,7 +35,13 @@ internal sealed record Window2D
 
     public required int PadLeft { get; init; }
 
+    /// <summary>The most bytes of a window that reaches outside the image: it is copied to the stack.</summary>
+    public const int MaxCopiedBytes = 1 << 18;
+
     public int Taps => FilterHeight * FilterWidth;
+
+    /// <summary>True when every window lies inside the image.</summary>
+    public bool IsInside => InteriorRows == (0, OutputHeight) && InteriorColumns == (0, OutputWidth);
 
     public bool IsPointwise => Taps == 1 && PadTop == 0 && PadLeft == 0 && StrideX == 1 && StrideY == 1;
 
@@ -86,16 +92,15 @@ internal sealed record Window2D
         long outputs = same ? (padded + stride - 1) / stride : (padded + stride - reach) / stride;
         long total = Math.Max(0, ((outputs - 1) * stride) + reach - padded);
 
-        // A window beyond 32 bits gives no output: the contract on the output's shape then fails.
-        return outputs > 0 && total < int.MaxValue ? ((int)outputs, (int)(total / 2) + extraBefore) : (0, 0);
+        // A window that would leave 32-bit geometry gives no output: the contract on the output's shape then fails.
+        return outputs > 0 && total < 1 << 30 ? ((int)outputs, (int)(total / 2) + extraBefore) : (0, 0);
     }
 
     private static (int Begin, int End) Interior(int size, int filter, int stride, int dilation, int before, int outputs)
     {
-        int reach = ((filter - 1) * dilation) + 1;
+        long reach = ((filter - 1L) * dilation) + 1, last = size + before - reach;
         int begin = Math.Min(outputs, (before + stride - 1) / stride);
-        int last = size + before - reach;
-        int end = last < 0 ? 0 : (last / stride) + 1;
+        int end = last < 0 ? 0 : (int)(last / stride) + 1;
         return (begin, Math.Max(begin, Math.Min(outputs, end)));
     }
 }

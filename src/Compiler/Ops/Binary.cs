@@ -58,7 +58,7 @@ internal static class Binary
             output.Shape.ToArray(), Shapes.Strides(output.Shape),
             Shapes.BroadcastStrides(a.Shape, output.Shape), Shapes.BroadcastStrides(b.Shape, output.Shape));
         var kernel = new BinaryKernel(name, nest, a.IsConstant, b.IsConstant, output.Type, constants, lines, result, options.CheckOverflow);
-        int[] inputs = [.. op.Inputs.Where(id => !graph[id].IsConstant)];
+        int[] inputs = [.. op.Inputs.Take(2).Where(id => !graph[id].IsConstant)];
         Table[] tables =
         [
             .. a.IsConstant ? [new Table("Input1", ElementType.Int8, a.Data!)] : System.Array.Empty<Table>(),

@@ -43,6 +43,7 @@ internal sealed record Conv2D : Op
             depth > 0 && input!.Shape[3] % depth == 0 && outputs % (input.Shape[3] / depth) == 0,
             $"needs input channels that are a multiple of the filter's and outputs that the groups divide, and it has {input!.Shape[3]}, {depth} and {outputs}");
         Window2D window = Geometry(c.Graph);
+        c.Require((long)window.Taps * depth <= Window2D.MaxCopiedBytes, $"needs windows of at most {Window2D.MaxCopiedBytes} bytes");
         c.Output(0).Shape(input.Shape[0], window.OutputHeight, window.OutputWidth, outputs);
         c.Multiplier(Multipliers(c.Graph));
     }

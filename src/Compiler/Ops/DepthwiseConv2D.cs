@@ -40,6 +40,7 @@ internal sealed record DepthwiseConv2D : Op
         c.Optional(2).Int32().Constant().Elements(outputs);
         c.Require(filter.Shape[0] == 1 && outputs % channels == 0, $"needs a filter [1, height, width, a multiple of {channels}], and it has [{filter.Shape}]");
         Window2D window = Geometry(c.Graph);
+        c.Require((long)window.Taps * channels <= Window2D.MaxCopiedBytes, $"needs windows of at most {Window2D.MaxCopiedBytes} bytes");
         c.Output(0).Shape(input.Shape[0], window.OutputHeight, window.OutputWidth, outputs);
         c.Multiplier(Multipliers(c.Graph));
     }

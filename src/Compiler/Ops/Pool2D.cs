@@ -21,6 +21,9 @@ internal sealed record PoolOptions(WindowOptions Window, int FilterHeight, int F
         if (!c.Holds) return;
 
         Window2D window = Geometry(input!);
+        c.Require(
+            window.IsInside ? window.Taps <= 1 << 24 : (long)window.Taps * input!.Shape[3] <= Window2D.MaxCopiedBytes,
+            $"needs windows of at most {1 << 24} pixels, and of at most {Window2D.MaxCopiedBytes} bytes where they reach outside the image");
         c.Output(0).Shape(input!.Shape[0], window.OutputHeight, window.OutputWidth, input.Shape[3]);
     }
 

@@ -22,7 +22,6 @@ internal sealed record Reduction(EquatableArray<int>? Axes, bool KeepDims)
         if (!c.Holds) return;
 
         int rank = input!.Shape.Count;
-        c.Require(input.ElementCount > 0, $"needs an input with elements, and it has the shape [{input.Shape}]");
         c.Require(Axes!.Value.All(axis => axis >= -rank && axis < rank), $"needs axes from {-rank} to {rank - 1}");
         if (!c.Holds) return;
         bool[] reduced = Reduced(input);

@@ -27,9 +27,7 @@ internal sealed record WindowRows
     public bool CountsTaps { get; init; }
 
     /// <summary>True when every window lies inside the image and can be read in place.</summary>
-    public bool HasNoBorder =>
-        Groups == 1 && !Window.IsDilated &&
-        Window.InteriorRows == (0, Window.OutputHeight) && Window.InteriorColumns == (0, Window.OutputWidth);
+    public bool HasNoBorder => Groups == 1 && !Window.IsDilated && Window.IsInside;
 
     public int StackBytes => HasNoBorder ? 0 : Window.Taps * InputChannels / Groups;
 

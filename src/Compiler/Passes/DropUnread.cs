@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using System.Linq;
 using Etch.Ir;
 
@@ -8,11 +9,16 @@ internal static class DropUnread
 {
     public static Graph Run(Graph graph)
     {
-        while (true)
+        // Backwards: every reader is seen before what it reads.
+        var read = new HashSet<int>(graph.Outputs);
+        var kept = new Stack<Op>();
+        foreach (Op op in graph.Ops.Reverse())
         {
-            Op[] read = [.. graph.Ops.Where(op => op.Outputs.Any(id => graph.Outputs.Contains(id) || graph.Consumers(id).Any()))];
-            if (read.Length == graph.Ops.Count) return graph;
-            graph = graph.With(read);
+            if (!op.Outputs.Any(read.Contains)) continue;
+            kept.Push(op);
+            read.UnionWith(op.Inputs);
         }
+
+        return kept.Count == graph.Ops.Count ? graph : graph.With(kept);
     }
 }

@@ -14,55 +14,63 @@ namespace Etch.Passes;
 /// </remarks>
 internal static class FoldConstants
 {
-    // All results together, in elements.
-    private const long MaxElements = 1 << 24;
+    private const long MaxWork = 1 << 24;
 
     public static Graph Run(Graph graph, Problems problems)
     {
-        var tensors = graph.Tensors.ToList();
+        // An operator sees what was folded before it: the array is the graph's own.
+        Tensor[] tensors = graph.Tensors.ToArray();
+        var folded = new Graph(tensors, graph.Ops.ToArray(), graph.Inputs.ToArray(), graph.Outputs.ToArray());
+        var copied = new List<Tensor>();
         var ops = new List<Op>();
-        long elements = 0;
+        long work = 0;
         foreach (Op op in graph.Ops)
         {
-            bool isConstant = op.ReadsOnlyShapes || op.Inputs.All(id => id < 0 || graph[id].IsConstant);
-            if (!isConstant || !Holds(graph, op))
+            bool isConstant = op.ReadsOnlyShapes || op.Inputs.All(id => id < 0 || tensors[id].IsConstant);
+            if (!isConstant || !Holds(folded, op))
             {
                 ops.Add(op);
                 continue;
             }
 
-            elements += op.Outputs.Sum(id => (long)graph[id].ElementCount);
-            if (elements > MaxElements)
+            work += Work(folded, op);
+            if (work > MaxWork)
             {
-                problems.Add(Ids.TooLarge, $"{op.LayerName(graph)}: constants computed at compile time have more than {MaxElements} elements");
+                problems.Add(Ids.TooLarge, $"{op.LayerName(graph)}: what depends on constants alone takes too long to compute at compile time: fold it before conversion");
                 return graph;
             }
 
-            Values values = Values.Run(graph, op);
+            Values values = Values.Run(folded, op);
             foreach (int id in op.Outputs)
             {
-                Tensor result = graph[id] with { Data = values.Bytes(id) };
+                Tensor result = tensors[id] with { Data = values.Bytes(id) };
                 if (graph.Outputs.Contains(id))
                 {
-                    ops.Add(new Reshape("RESHAPE") { Inputs = new[] { tensors.Count }, Outputs = new[] { id } });
-                    tensors.Add(result with { Name = result.Name + ", folded" });
+                    ops.Add(new Reshape("RESHAPE") { Inputs = new[] { tensors.Length + copied.Count }, Outputs = new[] { id } });
+                    copied.Add(result with { Name = result.Name + ", folded" });
                 }
                 else
                 {
                     tensors[id] = result;
                 }
             }
-
-            graph = new Graph([.. tensors], graph.Ops.ToArray(), graph.Inputs.ToArray(), graph.Outputs.ToArray());
         }
 
-        return new Graph([.. tensors], [.. ops], graph.Inputs.ToArray(), graph.Outputs.ToArray());
+        return new Graph([.. tensors, .. copied], [.. ops], graph.Inputs.ToArray(), graph.Outputs.ToArray());
+    }
+
+    // What an operator takes of memory and time, in elements: a window counts as often as it is placed.
+    private static long Work(Graph graph, Op op)
+    {
+        long elements = op.Outputs.Sum(id => (long)graph[id].ElementCount);
+        PoolOptions? pool = op is AveragePool2D average ? average.Pool : (op as MaxPool2D)?.Pool;
+        return (4 * elements) + (pool is null ? op.Macs(graph) : elements * pool.FilterHeight * pool.FilterWidth);
     }
 
     private static bool Holds(Graph graph, Op op)
     {
         var problems = new Problems();
-        op.Check(new Contract(graph, op, problems));
+        CheckContracts.Run(graph, op, problems);
         return !problems.Any;
     }
 }

@@ -1,3 +1,4 @@
+using System;
 using System.Linq;
 using Etch.Ir;
 using Etch.Ops;
@@ -11,16 +12,18 @@ internal static class FuseActivation
 {
     public static Graph Run(Graph graph)
     {
-        foreach (Op op in graph.Ops.Where(op => op is Relu or Relu6).ToArray())
+        Op?[] ops = [.. graph.Ops];
+        for (int i = 0; i < ops.Length; i++)
         {
+            if (ops[i] is not { } op || op is not (Relu or Relu6)) continue;
             int input = op.Inputs[0], output = op.Outputs[0];
             Tensor before = graph[input], after = graph[output];
             if (!graph.IsReadOnce(input) || before.Scale != after.Scale || before.ZeroPoint != after.ZeroPoint) continue;
 
             Activation activation = op is Relu ? Activation.Relu : Activation.Relu6;
             int[] outputs = [output];
-            Op? producer = graph.Producer(input);
-            Op? fused = producer switch
+            int producer = Array.FindIndex(ops, o => o is not null && o.Outputs.Contains(input));
+            Op? fused = producer < 0 ? null : ops[producer] switch
             {
                 Conv2D { Activation: Activation.None } p => p with { Activation = activation, Outputs = outputs },
                 DepthwiseConv2D { Activation: Activation.None } p => p with { Activation = activation, Outputs = outputs },
@@ -30,9 +33,11 @@ internal static class FuseActivation
                 Mul { Activation: Activation.None } p => p with { Activation = activation, Outputs = outputs },
                 _ => null,
             };
-            if (fused is not null) graph = graph.With(graph.Ops.Where(o => o != op).Select(o => o == producer ? fused : o));
+            if (fused is null) continue;
+            ops[producer] = fused;
+            ops[i] = null;
         }
 
-        return graph;
+        return graph.With(ops.OfType<Op>());
     }
 }

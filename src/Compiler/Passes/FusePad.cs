@@ -1,4 +1,3 @@
-using System.Collections.Generic;
 using System.Linq;
 using Etch.Ir;
 using Etch.Ops;
@@ -12,26 +11,31 @@ internal static class FusePad
 {
     public static Graph Run(Graph graph)
     {
-        foreach (Pad pad in graph.Ops.OfType<Pad>().ToArray())
+        Op?[] ops = [.. graph.Ops];
+        for (int i = 0; i < ops.Length; i++)
         {
+            if (ops[i] is not Pad pad) continue;
             int padded = pad.Outputs[0];
-            Op[] consumers = [.. graph.Consumers(padded)];
+            int[] readers = [.. Enumerable.Range(0, ops.Length).Where(j => ops[j] is { } op && op.Inputs.Contains(padded))];
             bool isSpatial = graph[padded].Shape.Count == 4 && pad.Before(0) + pad.After(0) + pad.Before(3) + pad.After(3) == 0;
             bool isZero = pad.Value(graph) == graph[padded].ZeroPoint;
-            if (!isSpatial || !isZero || graph.Outputs.Contains(padded) || consumers.Length == 0) continue;
-            if (!consumers.All(op => op is Conv2D or DepthwiseConv2D && op.Inputs[0] == padded)) continue;
+            if (!isSpatial || !isZero || graph.Outputs.Contains(padded) || readers.Length == 0) continue;
+            if (!readers.All(j => ops[j] is Conv2D or DepthwiseConv2D && ops[j]!.Inputs[0] == padded)) continue;
 
             var extra = (pad.Before(1), pad.After(1), pad.Before(2), pad.After(2));
-            IEnumerable<Op> ops = graph.Ops.Where(op => op != pad).Select(op => !consumers.Contains(op) ? op : op switch
+            ops[i] = null;
+            foreach (int j in readers)
             {
-                Conv2D conv => conv with { Inputs = Replace(conv.Inputs, pad.Inputs[0]), Options = With(conv.Options, extra) },
-                DepthwiseConv2D conv => conv with { Inputs = Replace(conv.Inputs, pad.Inputs[0]), Options = With(conv.Options, extra) },
-                _ => op,
-            });
-            graph = graph.With(ops);
+                ops[j] = ops[j] switch
+                {
+                    Conv2D conv => conv with { Inputs = Replace(conv.Inputs, pad.Inputs[0]), Options = With(conv.Options, extra) },
+                    DepthwiseConv2D conv => conv with { Inputs = Replace(conv.Inputs, pad.Inputs[0]), Options = With(conv.Options, extra) },
+                    var other => other,
+                };
+            }
         }
 
-        return graph;
+        return graph.With(ops.OfType<Op>());
     }
 
     private static int[] Replace(EquatableArray<int> inputs, int first) => [first, .. inputs.Skip(1)];

@@ -11,6 +11,9 @@ internal sealed class MalformedException(string reason) : Exception(reason);
 /// on its own; what a caller walks recursively it bounds itself.</remarks>
 internal sealed class FlatBuffer(byte[] bytes)
 {
+    // Offsets may all lead to the same long vector: what is read stays proportional to the file all the same.
+    private long _allowance = 65_536 + (16L * bytes.Length);
+
     public int Length => bytes.Length;
 
     public byte Byte(int at) => bytes[Checked(at, 1)];
@@ -43,7 +46,18 @@ internal sealed class FlatBuffer(byte[] bytes)
         return copy;
     }
 
-    public string Text(int at, int count) => Encoding.UTF8.GetString(bytes, Checked(at, count), count);
+    public string Text(int at, int count)
+    {
+        Spend(count);
+        return Encoding.UTF8.GetString(bytes, Checked(at, count), count);
+    }
+
+    /// <summary>Counts the bytes of a vector or string that is read.</summary>
+    public void Spend(long count)
+    {
+        _allowance -= count;
+        if (_allowance < 0) throw new MalformedException("its parts overlap: they are many times as long as the file");
+    }
 
     /// <summary>Follows the offset that stands at a place.</summary>
     public int Follow(int at)
@@ -147,6 +161,7 @@ internal readonly struct FlatTable
         int vector = _file.Follow(at);
         int count = _file.Int32(vector);
         if (count < 0 || count > (_file.Length - vector - 4L) / size) throw new MalformedException($"the vector at byte {vector} has {count} elements, more than the file holds");
+        _file.Spend((long)count * size);
         return (vector + 4, count);
     }
 

@@ -5,6 +5,8 @@ namespace Etch.Tflite;
 /// <summary>One operator of the file as an <c>Import</c> method sees it: tensor ids and options by slot.</summary>
 internal sealed class OperatorReader(int[] inputs, int[] outputs, FlatTable? options, Ir.Tensor[] tensors)
 {
+    private const int MostIntegers = 64;
+
     public int[] Inputs { get; } = inputs;
 
     public int[] Outputs { get; } = outputs;
@@ -32,12 +34,12 @@ internal sealed class OperatorReader(int[] inputs, int[] outputs, FlatTable? opt
         DilationY = dilationSlot < 0 ? 1 : Int32(dilationSlot + 1, 1),
     };
 
-    /// <summary>The values of an input that is a constant of an integer type, otherwise null.</summary>
+    /// <summary>The values of an input that is a constant of an integer type, otherwise null: a few numbers for each dimension.</summary>
     public EquatableArray<int>? Integers(int index)
     {
         if (index >= Inputs.Length || Inputs[index] < 0) return null;
         Ir.Tensor tensor = tensors[Inputs[index]];
-        if (!tensor.IsConstant || tensor.Type is ElementType.Float32) return null;
+        if (!tensor.IsConstant || tensor.Type is ElementType.Float32 || tensor.ElementCount > MostIntegers) return null;
         return tensor.Integers();
     }
 }

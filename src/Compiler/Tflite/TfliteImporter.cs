@@ -14,8 +14,11 @@ internal sealed record ImportedModel(Graph? Graph, Ir.Tensor[] Inputs, Ir.Tensor
 /// <remarks>Memory stays proportional to the file; every index is checked; operators may only read what is there already.</remarks>
 internal sealed class TfliteImporter
 {
-    private const int MaxOperators = 10_000;
-    private const int MaxTensors = 50_000;
+    private const int MaxOperators = 4_000;
+    private const int MaxTensors = 20_000;
+
+    private const int MaxRank = 8;
+    private const int MaxName = 500;
 
     /// <summary>The largest tensor that the compiler takes, in elements.</summary>
     private const long MaxElements = 1 << 28;
@@ -105,6 +108,12 @@ internal sealed class TfliteImporter
             int type = table.Byte(Schema.Tensor.Type);
             int buffer = table.Int32(Schema.Tensor.Buffer);
             if (buffer < 0 || buffer >= Math.Max(1, buffers.Length)) throw new MalformedException($"tensor '{name}' refers to buffer {buffer} of {buffers.Length}");
+
+            if (shape.Length > MaxRank)
+            {
+                _problems.Add(Ids.TooLarge, $"tensor '{name}' has {shape.Length} dimensions, more than the {MaxRank} that are supported");
+                continue;
+            }
 
             long elements = 1;
             foreach (int dimension in shape)
@@ -274,6 +283,11 @@ internal sealed class TfliteImporter
         _ => null,
     };
 
-    // Names reach comments and messages: one line, no control characters.
-    private static string Printable(string name) => new([.. name.Select(c => char.IsControl(c) || c == '\u2028' || c == '\u2029' ? '?' : c)]);
+    // Names reach XML comments and messages: one line, no character that XML refuses, not too long.
+    private static string Printable(string name)
+    {
+        char[] start = name.ToCharArray(0, Math.Min(name.Length, MaxName));
+        if (start.Length == MaxName && char.IsHighSurrogate(start[MaxName - 1])) start[MaxName - 1] = '?';
+        return new string(Array.ConvertAll(start, c => char.IsControl(c) || c is '\u2028' or '\u2029' or >= '\uFFFE' ? '?' : c));
+    }
 }
