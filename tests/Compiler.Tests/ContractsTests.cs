@@ -58,7 +58,7 @@ public sealed class ContractsTests
         ("axis of a scalar", "needs an axis from 0 to -1", Argmax(0), [Int8([]), Axis(0)], Int32([])),
         ("nothing to choose from", "needs an input with elements", Argmax(0), [Int8([0, 3]) with { Data = [] }, Axis(0)], Int32([3])),
         ("index of another type", "as int32", Argmax(0), [Int8([2, 3]), Axis(0)], Int8([3])),
-        ("nothing to add up", "needs an input with elements", Sum(), [Int8([2, 0]) with { Data = [] }, Axis(1)], Int8([2])),
+        ("nothing to add up", "needs input 0 with elements", Sum(), [Int8([2, 0]) with { Data = [] }, Axis(1)], Int8([2])),
         ("sum along no dimension of the input", "needs axes from -1 to 0", Sum(), [Int8([2]), Axis(1)], Int8([1])),
         ("sum of another size", "with 2 elements", Sum(), [Int8([2, 3]), Axis(1)], Int8([3])),
         ("maximum of another quantisation", "needs equal quantisation", new ReduceMax(true, new Reduction(new[] { 1 }, false)) { Inputs = None, Outputs = None },

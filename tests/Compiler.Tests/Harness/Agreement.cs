@@ -84,13 +84,12 @@ internal static class Plans
     public static void AssertSound(CompiledModel model)
     {
         Graph graph = model.Graph;
-        int Root(int id) => graph[id].ViewOf < 0 ? id : graph[id].ViewOf;
         var written = new Dictionary<int, int>();
         var read = new Dictionary<int, int>();
         for (int layer = 0; layer < model.Layers.Count; layer++)
         {
-            foreach (int id in model.Layers[layer].Inputs) read[Root(id)] = layer;
-            written[Root(model.Layers[layer].Output)] = layer;
+            foreach (int id in model.Layers[layer].Inputs) read[graph.Root(id)] = layer;
+            foreach (int id in model.Layers[layer].Outputs) written[graph.Root(id)] = layer;
         }
 
         int End(int id) => model.Options.KeepTensors ? model.Layers.Count - 1 : Math.Max(written[id], read.GetValueOrDefault(id, -1));
@@ -109,7 +108,7 @@ internal static class Plans
                 // Only a layer that computes in place may write where it reads, on exactly those bytes.
                 Layer writer = model.Layers[written[b]];
                 bool isInPlace = End(a) == written[b] && Extent(a) == Extent(b) &&
-                    writer.Inputs.Select((id, place) => (id, place)).Any(x => Root(x.id) == a && writer.Kernel.CanOverwrite(x.place));
+                    writer.Inputs.Select((id, place) => (id, place)).Any(x => graph.Root(x.id) == a && writer.Kernel.CanOverwrite(x.place));
                 Assert.True(isInPlace, $"%{a} and %{b} overlap while both are alive\n{graph}");
             }
         }

@@ -29,18 +29,29 @@ internal sealed class EmittedModels
     /// <summary>Compiles with C# 12, nullable, every warning an error; <paramref name="isChecked"/> with overflow checks.</summary>
     public EmittedModels(IReadOnlyList<CompiledModel> models, bool isChecked)
     {
+        IEnumerable<string> sources = models.SelectMany(m => new[]
+        {
+            SurfaceWriter.Write(m), LayersWriter.Write(m), ConstantsWriter.Write(m), RunnerSource(m),
+        });
+        using MemoryStream image = Compile(sources, isChecked);
+        var assembly = new AssemblyLoadContext("emitted", isCollectible: true).LoadFromStream(image);
+        foreach (CompiledModel model in models)
+        {
+            _runners[model] = assembly.GetType($"{Prefix(model)}{model.Options.ClassName}Runner")!.GetMethod("Run")!.CreateDelegate<Runner>();
+        }
+    }
+
+    /// <summary>Compiles emitted files as the constructor does, to an assembly's image.</summary>
+    public static MemoryStream Compile(IEnumerable<string> sources, bool isChecked)
+    {
         var parse = new CSharpParseOptions(LanguageVersion.CSharp12, DocumentationMode.Diagnose);
         var options = new CSharpCompilationOptions(
             OutputKind.DynamicallyLinkedLibrary, optimizationLevel: OptimizationLevel.Release, checkOverflow: isChecked,
             generalDiagnosticOption: ReportDiagnostic.Error, warningLevel: 9999, nullableContextOptions: NullableContextOptions.Enable);
 
-        IEnumerable<string> sources = models.SelectMany(m => new[]
-        {
-            SurfaceWriter.Write(m), LayersWriter.Write(m), ConstantsWriter.Write(m), RunnerSource(m),
-        });
         CSharpCompilation compilation = CSharpCompilation.Create(
             "Emitted", sources.Select(s => CSharpSyntaxTree.ParseText(s, parse, encoding: Encoding.UTF8)), References, options);
-        using var image = new MemoryStream();
+        var image = new MemoryStream();
         var result = compilation.Emit(image);
         if (!result.Success)
         {
@@ -49,11 +60,7 @@ internal sealed class EmittedModels
         }
 
         image.Position = 0;
-        var assembly = new AssemblyLoadContext("emitted", isCollectible: true).LoadFromStream(image);
-        foreach (CompiledModel model in models)
-        {
-            _runners[model] = assembly.GetType($"{Prefix(model)}{model.Options.ClassName}Runner")!.GetMethod("Run")!.CreateDelegate<Runner>();
-        }
+        return image;
     }
 
     /// <summary>Invokes a model; the arena holds garbage at first.</summary>

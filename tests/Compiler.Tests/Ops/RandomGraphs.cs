@@ -1,0 +1,178 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using Etch.Ir;
+using Etch.Tflite;
+
+namespace Etch.Tests;
+
+/// <summary>Small random models of several operators: chains with branches that ADD and CONCATENATION join again.</summary>
+internal static class RandomGraphs
+{
+    public static byte[] Build(Draw draw) => new Graphs(draw).Build();
+
+    private sealed class Graphs(Draw draw)
+    {
+        private readonly TfliteBuilder _b = new();
+
+        // Images that later operators may read, all of one height and width.
+        private readonly List<Image> _images = [];
+        private int _names;
+
+        private sealed record Image(int Id, int Height, int Width, int Channels, Quantization Quantization);
+
+        public byte[] Build()
+        {
+            int count = draw.Of(1, 1, 2), height = draw.Int(1, 7), width = draw.Int(1, 7);
+            for (int i = 0; i < count; i++) _images.Add(New(height, width, draw.Int(1, 5), draw.Quantized()));
+            int[] inputs = [.. _images.Select(image => image.Id)];
+
+            int steps = draw.Int(3, 12);
+            for (int i = 0; i < steps; i++) Step();
+
+            // The last image and now and then another that was computed on the way.
+            var outputs = new List<int> { Finish(_images[^1]) };
+            Image other = draw.Of(_images.ToArray());
+            if (draw.Chance(3) && !inputs.Contains(other.Id) && !outputs.Contains(other.Id)) outputs.Add(other.Id);
+            _b.Ports(inputs, [.. outputs]);
+            return _b.Build();
+        }
+
+        private Image New(int height, int width, int channels, Quantization q) =>
+            new(_b.Tensor($"t{_names++}", ElementType.Int8, [1, height, width, channels], q), height, width, channels, q);
+
+        private void Step()
+        {
+            // Mostly the newest: long chains; sometimes an older one: branches.
+            Image from = draw.Chance(3) ? draw.Of(_images.ToArray()) : _images[^1];
+            _images.Add(draw.Int(0, 10) switch
+            {
+                0 or 1 => Convolve(from, draw.Chance(2)),
+                2 => Relu(Convolve(from, draw.Chance(2)), draw.Chance(3)),
+                3 => Convolve(Pad(from), draw.Chance(2), isPadded: true),
+                4 => Join(from, draw.Of(_images.ToArray())),
+                5 => Concatenate(from, draw.Of(_images.ToArray())),
+                6 => Pool(from),
+                7 => Reshaped(from),
+                8 => Unary(from),
+                9 => Convolve(Relu(from, keeps: true), draw.Chance(2)),
+                _ => Join(from, from),
+            });
+        }
+
+        private Image Convolve(Image x, bool isDepthwise, bool isPadded = false)
+        {
+            int outputs = isDepthwise ? x.Channels : draw.Int(1, 6);
+
+            // A window of 3 takes back the padding of 1; otherwise SAME keeps the size.
+            int size = isPadded ? 3 : draw.Of(1, 3);
+            int[] shape = isDepthwise ? [1, size, size, outputs] : [outputs, size, size, x.Channels];
+            float scale = draw.Scale();
+            int filter = _b.Int8($"filter{_names++}", shape, scale, 0, draw.Bytes(Shapes.Count(shape)));
+            int bias = _b.Int32($"bias{_names++}", [.. Enumerable.Range(0, outputs).Select(_ => draw.Int(-5_000, 5_000))]);
+            int trim = isPadded ? 2 : 0;
+            Image y = New(x.Height - trim, x.Width - trim, outputs, TfliteBuilder.Quantized(Math.Min(2, x.Quantization.Scale * scale * draw.Int(50, 300)), draw.ZeroPoint()));
+            FlatValue padding = FlatValue.Int32(isPadded ? 1 : 0), one = FlatValue.Int32(1), activation = FlatValue.Int32(draw.Of(0, 0, 1, 3));
+            if (isDepthwise) _b.Operator(Schema.Builtin.DepthwiseConv2D, [x.Id, filter, bias], [y.Id], (0, padding), (1, one), (2, one), (3, one), (4, activation));
+            else _b.Operator(Schema.Builtin.Conv2D, [x.Id, filter, bias], [y.Id], (0, padding), (1, one), (2, one), (3, activation));
+            return y;
+        }
+
+        private Image Relu(Image x, bool keeps)
+        {
+            Image y = New(x.Height, x.Width, x.Channels, keeps ? x.Quantization : draw.Quantized());
+            _b.Operator(draw.Of(Schema.Builtin.Relu, Schema.Builtin.Relu6), [x.Id], [y.Id]);
+            return y;
+        }
+
+        private Image Pad(Image x)
+        {
+            Image y = New(x.Height + 2, x.Width + 2, x.Channels, x.Quantization);
+            int paddings = _b.Tensor(
+                $"paddings{_names++}", ElementType.Int32, [4, 2], null, Values.Bytes(ElementType.Int32, new[] { 0, 0, 1, 1, 1, 1, 0, 0 }));
+            _b.Operator(Schema.Builtin.Pad, [x.Id, paddings], [y.Id]);
+            if (draw.Chance(4)) _images.Insert(0, Pool(y, shrinks: true));
+            return y;
+        }
+
+        private Image Join(Image a, Image b)
+        {
+            if (a.Channels != b.Channels && a.Channels != 1 && b.Channels != 1) b = a;
+            Image y = New(a.Height, a.Width, Math.Max(a.Channels, b.Channels), draw.Quantized());
+            _b.Operator(draw.Of(Schema.Builtin.Add, Schema.Builtin.Sub, Schema.Builtin.Mul), [a.Id, b.Id], [y.Id], (0, FlatValue.Int32(draw.Of(0, 0, 1))));
+            return y;
+        }
+
+        private Image Concatenate(Image a, Image b)
+        {
+            if (a.Channels + b.Channels > 12) return Unary(a);
+            if (a.Quantization != b.Quantization) b = Requantize(b, a.Quantization);
+            Image y = New(a.Height, a.Width, a.Channels + b.Channels, a.Quantization);
+            _b.Operator(Schema.Builtin.Concatenation, [a.Id, b.Id], [y.Id], (0, FlatValue.Int32(3)));
+            return y;
+        }
+
+        private Image Requantize(Image x, Quantization q)
+        {
+            Image y = New(x.Height, x.Width, x.Channels, q);
+            _b.Operator(Schema.Builtin.Quantize, [x.Id], [y.Id]);
+            return y;
+        }
+
+        private Image Pool(Image x, bool shrinks = false)
+        {
+            int trim = shrinks ? 2 : 0;
+            Image y = New(x.Height - trim, x.Width - trim, x.Channels, x.Quantization);
+            FlatValue one = FlatValue.Int32(1), size = FlatValue.Int32(3);
+            _b.Operator(
+                draw.Of(Schema.Builtin.MaxPool2D, Schema.Builtin.AveragePool2D), [x.Id], [y.Id], (0, FlatValue.Int32(shrinks ? 1 : 0)), (1, one), (2, one), (3, size), (4, size));
+            return y;
+        }
+
+        // There and back: two views one after the other.
+        private Image Reshaped(Image x)
+        {
+            int flat = _b.Tensor($"t{_names++}", ElementType.Int8, [1, x.Height * x.Width * x.Channels], x.Quantization);
+            _b.Operator(Schema.Builtin.Reshape, [x.Id], [flat]);
+            Image y = New(x.Height, x.Width, x.Channels, x.Quantization);
+            _b.Operator(Schema.Builtin.Reshape, [flat], [y.Id]);
+            return y;
+        }
+
+        private Image Unary(Image x)
+        {
+            Image y = New(x.Height, x.Width, x.Channels, TfliteBuilder.Quantized(1f / 256, -128));
+            _b.Operator(Schema.Builtin.Logistic, [x.Id], [y.Id]);
+            return y;
+        }
+
+        // The image itself, its mean, or a dense layer over it.
+        private int Finish(Image x)
+        {
+            switch (draw.Int(0, 3))
+            {
+                case 0:
+                    return x.Id;
+                case 1:
+                    Quantization q = draw.Quantized();
+                    int mean = _b.Tensor("mean", ElementType.Int8, [1, x.Channels], q);
+                    _b.Operator(Schema.Builtin.Mean, [x.Id, _b.Int32("axes", 1, 2)], [mean]);
+                    return mean;
+                case 2:
+                    int depth = x.Height * x.Width * x.Channels, units = draw.Int(1, 5);
+                    int flat = _b.Tensor("flat", ElementType.Int8, [1, depth], x.Quantization);
+                    _b.Operator(Schema.Builtin.Reshape, [x.Id], [flat]);
+                    int filter = _b.Int8("dense", [units, depth], 0.01f, 0, draw.Bytes(units * depth));
+                    int dense = _b.Tensor("logits", ElementType.Int8, [1, units], TfliteBuilder.Quantized(Math.Min(2, x.Quantization.Scale * depth / 5), draw.ZeroPoint()));
+                    _b.Operator(Schema.Builtin.FullyConnected, [flat, filter], [dense]);
+                    int softmax = _b.Tensor("softmax", ElementType.Int8, [1, units], TfliteBuilder.Quantized(1f / 256, -128));
+                    _b.Operator(Schema.Builtin.Softmax, [dense], [softmax], (0, FlatValue.Float(1)));
+                    return softmax;
+                default:
+                    int view = _b.Tensor("view", ElementType.Int8, [x.Height * x.Width, x.Channels], x.Quantization);
+                    _b.Operator(Schema.Builtin.Reshape, [x.Id], [view]);
+                    return view;
+            }
+        }
+    }
+}

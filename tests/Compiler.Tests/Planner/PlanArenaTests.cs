@@ -1,0 +1,151 @@
+using System.Linq;
+using System.Threading;
+using Etch.Ir;
+using Etch.Passes;
+using Etch.Tflite;
+
+namespace Etch.Tests;
+
+/// <summary>The arena's plan: where buffers may share bytes and where they must not.</summary>
+public sealed class PlanArenaTests
+{
+    [Fact]
+    public void Random_buffers_never_overlap_while_both_live()
+    {
+        var draw = new Draw(900);
+        for (int run = 0; run < 400; run++)
+        {
+            Buffer[] buffers =
+            [
+                .. Enumerable.Range(0, draw.Int(1, 24)).Select(_ =>
+                {
+                    int alignment = draw.Of(1, 1, 1, 2, 4), first = draw.Int(0, 12);
+                    return new Buffer(draw.Int(1, 50) * alignment, alignment, first, draw.Int(first, 14));
+                }),
+            ];
+            int lowerBound = Enumerable.Range(0, 15).Max(layer => buffers.Where(b => b.First <= layer && layer <= b.Last).Sum(b => b.Bytes));
+            int[] offsets = PlanArena.Assign(buffers, lowerBound);
+            int extent = buffers.Select((b, i) => offsets[i] + b.Bytes).Max();
+            Assert.True(extent >= lowerBound);
+            Assert.True(extent <= buffers.Sum(b => b.Bytes + b.Alignment - 1));
+            for (int i = 0; i < buffers.Length; i++)
+            {
+                Assert.Equal(0, offsets[i] % buffers[i].Alignment);
+                for (int j = 0; j < i; j++)
+                {
+                    bool meetInTime = buffers[i].First <= buffers[j].Last && buffers[j].First <= buffers[i].Last;
+                    bool meetInSpace = offsets[i] < offsets[j] + buffers[j].Bytes && offsets[j] < offsets[i] + buffers[i].Bytes;
+                    Assert.False(meetInTime && meetInSpace, $"seed {Draw.Seed}, run {run}: {buffers[i]} at {offsets[i]} and {buffers[j]} at {offsets[j]}");
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void A_table_takes_over_the_bytes_of_an_input_that_dies()
+    {
+        CompiledModel model = Compile(b =>
+        {
+            (int x, int s, int t, int y) = Four(b);
+            b.Operator(Schema.Builtin.Add, [x, x], [s]);
+            b.Operator(Schema.Builtin.Tanh, [s], [t]);
+            b.Operator(Schema.Builtin.Add, [t, t], [y]);
+            b.Ports([x], [y]);
+        });
+        Assert.Equal(model.Plan.Locations[1], model.Plan.Locations[2]);
+        Assert.Equal((64, 64), (model.Plan.Bytes, model.Plan.LowerBound));
+    }
+
+    [Fact]
+    public void An_input_that_is_read_later_keeps_its_bytes()
+    {
+        CompiledModel model = Compile(b =>
+        {
+            (int x, int s, int t, int y) = Four(b);
+            b.Operator(Schema.Builtin.Add, [x, x], [s]);
+            b.Operator(Schema.Builtin.Tanh, [s], [t]);
+            b.Operator(Schema.Builtin.Add, [t, s], [y]);
+            b.Ports([x], [y]);
+        });
+        Assert.NotEqual(model.Plan.Locations[1], model.Plan.Locations[2]);
+        Assert.Equal(128, model.Plan.Bytes);
+    }
+
+    [Fact]
+    public void An_input_that_is_read_later_under_another_name_keeps_its_bytes()
+    {
+        CompiledModel model = Compile(b =>
+        {
+            (int x, int s, int t, int y) = Four(b);
+            int view = b.Int8("view", [64], 1f / 128, 0), u = b.Int8("u", [64], 1, 0);
+            b.Operator(Schema.Builtin.Add, [x, x], [s]);
+            b.Operator(Schema.Builtin.Reshape, [s], [view]);
+            b.Operator(Schema.Builtin.Tanh, [s], [t]);
+            b.Operator(Schema.Builtin.Add, [t, t], [y]);
+            b.Operator(Schema.Builtin.Add, [view, view], [u]);
+            b.Ports([x], [y, u]);
+        });
+        Assert.NotEqual(model.Plan.Locations[1], model.Plan.Locations[2]);
+        Assert.Equal(model.Plan.Locations[1], model.Plan.Locations[4]);
+    }
+
+    [Fact]
+    public void The_input_of_the_caller_is_never_overwritten()
+    {
+        CompiledModel model = Compile(b =>
+        {
+            (int x, int s, int t, int y) = Four(b);
+            b.Operator(Schema.Builtin.Tanh, [x], [t]);
+            b.Operator(Schema.Builtin.Add, [t, t], [s]);
+            b.Operator(Schema.Builtin.Tanh, [s], [y]);
+            b.Ports([x], [y]);
+        });
+        Assert.Equal(Place.Input, model.Plan.Locations[0].Place);
+        Assert.Equal(Place.Arena, model.Plan.Locations[2].Place);
+        Assert.Equal(Place.Output, model.Plan.Locations[3].Place);
+    }
+
+    [Fact]
+    public void A_kernel_that_reads_neighbours_does_not_overwrite_its_input()
+    {
+        CompiledModel model = Compile(b =>
+        {
+            int x = b.Int8("x", [8, 8], 1, 0), s = b.Int8("s", [8, 8], 1, 0), t = b.Int8("t", [8, 8], 1, 0), y = b.Int8("y", [8, 8], 1, 0);
+            b.Operator(Schema.Builtin.Add, [x, x], [s]);
+            b.Operator(Schema.Builtin.Transpose, [s, b.Int32("p", 1, 0)], [t]);
+            b.Operator(Schema.Builtin.Add, [t, t], [y]);
+            b.Ports([x], [y]);
+        });
+        Assert.NotEqual(model.Plan.Locations[1], model.Plan.Locations[2]);
+    }
+
+    [Fact]
+    public void A_repeated_operand_is_not_overwritten()
+    {
+        CompiledModel model = Compile(b =>
+        {
+            int x = b.Int8("x", [1, 8], 1, 0), row = b.Int8("row", [1, 8], 1, 0), sum = b.Int8("sum", [8, 8], 1, 0), y = b.Int8("y", [8, 8], 1, 0);
+            int wide = b.Int8("wide", [8, 1], 1, 0, new byte[8]);
+            b.Operator(Schema.Builtin.Add, [x, x], [row]);
+            b.Operator(Schema.Builtin.Add, [row, wide], [sum]);
+            b.Operator(Schema.Builtin.Add, [sum, row], [y]);
+            b.Ports([x], [y]);
+        });
+        Assert.NotEqual(model.Plan.Locations[1], model.Plan.Locations[2]);
+        Assert.Equal(72, model.Plan.LowerBound);
+    }
+
+    // x, s, t and y: 64 elements each, as TANH wants them.
+    private static (int X, int S, int T, int Y) Four(TfliteBuilder b) => (
+        b.Int8("x", [1, 64], 1f / 128, 0), b.Int8("s", [1, 64], 1f / 128, 0), b.Int8("t", [1, 64], 1f / 128, 0), b.Int8("y", [1, 64], 1f / 128, 0));
+
+    private static CompiledModel Compile(System.Action<TfliteBuilder> build)
+    {
+        var builder = new TfliteBuilder();
+        build(builder);
+        CompiledModel model = Compiler.Compile(new ModelFile("plan.tflite", builder.Build()), new CompileOptions { ClassName = "Plan" }, CancellationToken.None);
+        Assert.True(model.Succeeded, string.Join("\n", model.Problems));
+        Plans.AssertSound(model);
+        return model;
+    }
+}
