@@ -1,5 +1,6 @@
 using System.Linq;
 using System.Text;
+using Etch.Emit;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 
@@ -39,7 +40,7 @@ internal static class ClassNames
 
         if (name.Length == 0) return "Model";
         if (!SyntaxFacts.IsIdentifierStartCharacter(name[0])) name.Insert(0, '_');
-        return name.ToString();
+        return SurfaceWriter.Members.Contains(name.ToString()) ? name.Append("Model").ToString() : name.ToString();
     }
 
     /// <summary>A namespace made of any text: a project called <c>my-app.2</c> is <c>my_app._2</c>.</summary>

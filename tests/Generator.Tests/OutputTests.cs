@@ -2,6 +2,7 @@ using System;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using Etch.Emit;
 using Microsoft.CodeAnalysis;
 using Xunit;
 
@@ -55,6 +56,32 @@ public class OutputTests
         Outcome outcome = project.Run();
         outcome.AssertClean();
         Assert.True(outcome.Class(name).IsStatic);
+    }
+
+    [Theory]
+    [InlineData("macs")]
+    [InlineData("invoke")]
+    [InlineData("input length")]
+    public void A_file_named_as_a_member_gives_a_class_of_another_name(string file)
+    {
+        using Consumer project = new Consumer().Model(file + ".tflite");
+        Outcome outcome = project.Run();
+        outcome.AssertClean();
+        Assert.EndsWith("Model", Assert.Single(project.Run().Jobs).Options.ClassName);
+    }
+
+    [Fact]
+    public void The_members_of_a_class_are_those_that_no_class_is_named_after()
+    {
+        using Consumer project = new Consumer().Model("keywords.tflite");
+        string[] members =
+        [
+            .. project.Run().Class("App.Keywords").GetMembers()
+                .Where(static m => m.DeclaredAccessibility == Accessibility.Public && m.CanBeReferencedByName)
+                .Select(static m => m.Name),
+        ];
+        Assert.NotEmpty(members);
+        Assert.Empty(members.Except(SurfaceWriter.Members));
     }
 
     [Fact]

@@ -77,13 +77,6 @@ internal static class Names
         return Keywords.Contains(name) ? "@" + name : name;
     }
 
-    /// <summary>A class's name from a file's: <c>person-detect_96.tflite</c> becomes <c>PersonDetect96</c>.</summary>
-    public static string Class(string file)
-    {
-        string name = string.Concat(SplitWords(file.Substring(0, file.LastIndexOf('.') is var dot and > 0 ? dot : file.Length)).Select(Upper));
-        return name.Length == 0 || char.IsDigit(name[0]) ? "Model" + name : name;
-    }
-
     /// <summary>A float literal that reads back as the same number.</summary>
     public static string Float(float value) => value.ToString("G9", CultureInfo.InvariantCulture) + "f";
 

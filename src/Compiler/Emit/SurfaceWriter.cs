@@ -8,6 +8,14 @@ namespace Etch.Emit;
 /// <remarks>A model that failed keeps its surface, so that its one problem is not buried under errors about missing members.</remarks>
 internal static class SurfaceWriter
 {
+    /// <summary>Members of a class with one input and one output: no class can have the name of one of its members.</summary>
+    public static readonly HashSet<string> Members =
+    [
+        "InputLength", "InputShape", "InputScale", "InputZeroPoint", "QuantizeInput",
+        "OutputLength", "OutputShape", "OutputScale", "OutputZeroPoint", "DequantizeOutput",
+        "ArenaBytes", "ArenaLowerBound", "WorkingBytes", "StackBytes", "FlashBytes", "Parameters", "Macs", "Flops", "Invoke", "InvokeLayers",
+    ];
+
     public static string Write(CompiledModel model)
     {
         (Names.Port[] inputs, Names.Port[] outputs) = Ports(model);

@@ -34,7 +34,8 @@ internal static class Engines
         graph, [.. graph.Inputs.Select((id, k) => graph[id] with { Data = inputs[k] }).Select(t => t.Type == ElementType.Float32 ? (Array)t.Floats() : t.Integers())]);
 
     /// <summary>A class name of a case's.</summary>
-    public static string ClassName(string name, int variant = 0) => Names.Class(name + ".tflite") + (variant == 0 ? "" : $"_{variant}");
+    public static string ClassName(string name, int variant = 0) =>
+        "M_" + string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) ? c : '_')) + (variant == 0 ? "" : $"_{variant}");
 
     /// <summary>The folder of files that lies beside the tests' assembly.</summary>
     public static string Vectors(params string[] parts) => Path.Combine([AppContext.BaseDirectory, "vectors", .. parts]);
