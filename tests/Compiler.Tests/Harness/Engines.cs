@@ -2,7 +2,6 @@ using System;
 using System.IO;
 using System.Linq;
 using System.Threading;
-using Etch.Emit;
 using Etch.Ir;
 
 namespace Etch.Tests;
