@@ -28,13 +28,7 @@ internal sealed record Add : Op
     public override string Describe(Graph graph) => Name + Activation.Describe();
 
     // ---- reference ----
-    public override void Reference(Values values)
-    {
-        ScaledSum sum = Of(values.Graph);
-        Tensor output = values.Graph[Outputs[0]];
-        (int Min, int Max) range = Quantize.Range(Activation, output);
-        Binary.Reference(values, this, (a, b) => FixedPoint.Clamp(sum.Result(a, b, 1) + output.ZeroPoint, range.Min, range.Max));
-    }
+    public override void Reference(Values values) => Of(values.Graph).Reference(values, this, Activation, 1);
 
     // ---- kernel ----
     public override Layer SelectKernel(Graph graph, CompileOptions options) =>
@@ -61,9 +55,17 @@ internal sealed record ScaledSum(Multiplier First, Multiplier Second, Multiplier
             "needs an output scale above 2^-19 of the larger input scale");
     }
 
-    /// <summary>The sum of two inputs without their zero points, in the output's scale; <paramref name="sign"/> is −1 for a difference.</summary>
-    public int Result(int a, int b, int sign) =>
-        Output.Apply(First.Apply(a << LeftShift) + (sign * Second.Apply(b << LeftShift)));
+    /// <summary>The clamped sum of two inputs; <paramref name="sign"/> is −1 for a difference.</summary>
+    public void Reference(Values values, Op op, Activation activation, int sign)
+    {
+        Tensor output = values.Graph[op.Outputs[0]];
+        (int Min, int Max) range = Quantize.Range(activation, output);
+        Binary.Reference(values, op, (a, b) =>
+        {
+            int sum = First.Apply(a << LeftShift) + (sign * Second.Apply(b << LeftShift));
+            return FixedPoint.Clamp(Output.Apply(sum) + output.ZeroPoint, range.Min, range.Max);
+        });
+    }
 
     public Layer Layer(Graph graph, Op op, string name, string sign, (int Min, int Max) range, CompileOptions options) => Binary.Layer(
         graph, op, name, range, options,

@@ -152,7 +152,7 @@ internal sealed record Conv2D : Op
 
         public override void Emit(CodeWriter w, string method)
         {
-            Windows.Emit(w, method, Dots.Parameters, Dots.Arguments);
+            Windows.Emit(w, method, Dots.Parameters, Dots.Output.Arguments);
             w.Line();
             Dots.Emit(w, method);
         }
@@ -164,11 +164,6 @@ internal sealed record Conv2D : Op
         return Window2D.Of(graph[Inputs[0]], filter.Shape[1], filter.Shape[2], Options);
     }
 
-    // One for each output channel. Prepare of conv_common.cc: everything in double.
-    private Multiplier[] Multipliers(Graph graph)
-    {
-        Tensor filter = graph[Inputs[1]];
-        double input = graph[Inputs[0]].Scale, output = graph[Outputs[0]].Scale;
-        return [.. Enumerable.Range(0, filter.Shape[0]).Select(oc => Multiplier.Of(input * filter.ScaleOf(oc) / output))];
-    }
+    private Multiplier[] Multipliers(Graph graph) =>
+        Requantization.Factors(graph[Inputs[0]], graph[Inputs[1]], graph[Outputs[0]], graph[Inputs[1]].Shape[0]);
 }

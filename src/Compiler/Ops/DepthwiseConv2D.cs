@@ -101,14 +101,15 @@ internal sealed record DepthwiseConv2D : Op
             for (int tap = 0; tap < taps; tap++) weights[(oc * taps) + tap] = stored[(tap * outputs) + oc];
         }
 
-        // One input channel: every output channel sees all of the input, as in CONV_2D.
-        if (channels == 1) return Conv2D.Layer(graph, this, window, weights, groups: 1, Multipliers(graph), Activation, options);
-
         Multiplier[] multipliers = Multipliers(graph);
+
+        // One input channel: every output channel sees all of the input, as in CONV_2D.
+        if (channels == 1) return Conv2D.Layer(graph, this, window, weights, groups: 1, multipliers, Activation, options);
+
         (int, int) range = Ir.Quantize.Range(Activation, output);
         int[]? biasOfFile = Input(2) < 0 ? null : graph[Inputs[2]].Integers();
         (int[] bias, long[] bounds) = DotProducts.Fold(weights, biasOfFile, outputs, taps, input.ZeroPoint, multipliers, output.ZeroPoint, range);
-        int[] packed = PairLayout.Pack(outputs, 1, taps, (oc, tap) => stored[(tap * outputs) + oc]);
+        int[] packed = PairLayout.Pack(outputs, 1, taps, (oc, tap) => weights[(oc * taps) + tap]);
         var tables = new List<Table> { Table.Of("Filter", [.. packed.Select(w => (sbyte)w)]), Table.Of("Bias", PairLayout.Pad(bias)) };
         Requantization requantization = Requantization.Of(multipliers, bounds, output, range, tables, PairLayout.Pad);
         var kernel = new DepthwiseKernel(
@@ -136,8 +137,8 @@ internal sealed record DepthwiseConv2D : Op
 
         public override void Emit(CodeWriter w, string method)
         {
-            string parameters = "ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias" + (Output.IsPerChannel ? ", " : "") + Output.Parameters;
-            Windows.Emit(w, method, parameters, Output.IsPerChannel ? "filter, bias, multiplier, shift" : "filter, bias");
+            string parameters = Output.Parameters(ElementType.Int8);
+            Windows.Emit(w, method, parameters, Output.Arguments);
             w.Line();
 
             Window2D g = Windows.Window;
@@ -150,7 +151,7 @@ internal sealed record DepthwiseConv2D : Op
                 if (depthMultiplier > 1) w.Line($"const int DepthMultiplier = {depthMultiplier};");
                 Output.EmitConstants(w);
                 w.Line();
-                if (IsVectorised) EmitVectorCall(w);
+                if (IsVectorised) Output.EmitVectorCall(w, "Depthwise", "FilterHeight, FilterWidth");
                 w.Line("// The caller sliced window and output to what is read and written here.");
                 w.Line("ref sbyte pixel = ref MemoryMarshal.GetReference(window);");
                 w.Line("ref sbyte stored = ref MemoryMarshal.GetReference(output);");
@@ -168,19 +169,6 @@ internal sealed record DepthwiseConv2D : Op
 
                 Output.EmitFunction(w);
             }
-        }
-
-        private void EmitVectorCall(CodeWriter w)
-        {
-            using (w.Block("if (VectorKernels.IsSupported)"))
-            {
-                w.Line("VectorKernels.Depthwise(");
-                w.Line("    window, rowStride, output, FilterHeight, FilterWidth, OutputChannels, Step,");
-                w.Line($"    filter, bias, {Output.VectorArguments}, OutputZeroPoint, ActivationMin, ActivationMax);");
-                w.Line("return;");
-            }
-
-            w.Line();
         }
 
         // Channels from `begin` to `end`, which lie in blocks of 16 or in one of 8.
@@ -236,11 +224,6 @@ internal sealed record DepthwiseConv2D : Op
         return Window2D.Of(graph[Inputs[0]], filter.Shape[1], filter.Shape[2], Options);
     }
 
-    // One for each output channel. Prepare of depthwise_conv_common.cc: everything in double.
-    private Multiplier[] Multipliers(Graph graph)
-    {
-        Tensor filter = graph[Inputs[1]];
-        double input = graph[Inputs[0]].Scale, output = graph[Outputs[0]].Scale;
-        return [.. Enumerable.Range(0, filter.Shape[3]).Select(oc => Multiplier.Of(input * filter.ScaleOf(oc) / output))];
-    }
+    private Multiplier[] Multipliers(Graph graph) =>
+        Requantization.Factors(graph[Inputs[0]], graph[Inputs[1]], graph[Outputs[0]], graph[Inputs[1]].Shape[3]);
 }

@@ -18,7 +18,7 @@ internal static class PairLayout
     public static int Wide(int channels) => channels % 16 is 0 or > 8 ? channels : channels / 16 * 16;
 
     /// <summary>Channels with those that fill up the last block.</summary>
-    public static int Padded(int channels) => (channels + 7) / 8 * 8 is var eights && channels % 16 is > 8 ? (channels + 15) / 16 * 16 : eights;
+    public static int Padded(int channels) => channels % 16 > 8 ? (channels + 15) / 16 * 16 : (channels + 7) / 8 * 8;
 
     public static int Even(int taps) => (taps + 1) / 2 * 2;
 
@@ -97,10 +97,7 @@ internal sealed record DotProducts
 
     public required bool IsUnchecked { get; init; }
 
-    public string Parameters =>
-        $"ReadOnlySpan<{FilterType.Keyword()}> filter, ReadOnlySpan<int> bias{(Output.IsPerChannel ? ", " : "")}{Output.Parameters}";
-
-    public string Arguments => Output.IsPerChannel ? "filter, bias, multiplier, shift" : "filter, bias";
+    public string Parameters => Output.Parameters(FilterType);
 
     public int CodeBytes => 200 + (((Unroll * (UnrollRows ? Rows : 1) * TapBytes) + Requantization.CodeBytes) * Lanes) + (Outputs % Lanes > 0 ? 300 : 0);
 
@@ -196,7 +193,7 @@ internal sealed record DotProducts
             Output.EmitConstants(w);
             w.Line();
             if (Groups > 1) EmitGroup(w);
-            if (IsVectorised) EmitVectorCall(w);
+            if (IsVectorised) Output.EmitVectorCall(w, "DotProducts", "Rows, RowLength");
             w.Line("// The caller sliced window and output to what is read and written here.");
             w.Line("ref sbyte pixel = ref MemoryMarshal.GetReference(window);");
             w.Line("ref sbyte stored = ref MemoryMarshal.GetReference(output);");
@@ -221,19 +218,6 @@ internal sealed record DotProducts
         int padded = PairLayout.Padded(Outputs), weights = padded * Taps;
         w.Line($"filter = filter.Slice(group * {weights}, {weights});");
         foreach (string table in Output.IsPerChannel ? ["bias", "multiplier", "shift"] : new[] { "bias" }) w.Line($"{table} = {table}.Slice(group * {padded}, {padded});");
-        w.Line();
-    }
-
-    private void EmitVectorCall(CodeWriter w)
-    {
-        using (w.Block("if (VectorKernels.IsSupported)"))
-        {
-            w.Line("VectorKernels.DotProducts(");
-            w.Line("    window, rowStride, output, Rows, RowLength, OutputChannels, Step,");
-            w.Line($"    filter, bias, {Output.VectorArguments}, OutputZeroPoint, ActivationMin, ActivationMax);");
-            w.Line("return;");
-        }
-
         w.Line();
     }
 

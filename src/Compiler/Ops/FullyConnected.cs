@@ -134,7 +134,7 @@ internal sealed record FullyConnected : Op
         {
             using (w.Method(method, "ReadOnlySpan<sbyte> input, Span<sbyte> output", Dots.Parameters))
             {
-                w.Line($"{method}_Run(input.Slice(0, {InputRows * Dots.RowLength}), 0, output.Slice(0, {InputRows * Dots.Outputs}), {Dots.Arguments});");
+                w.Line($"{method}_Run(input.Slice(0, {InputRows * Dots.RowLength}), 0, output.Slice(0, {InputRows * Dots.Outputs}), {Dots.Output.Arguments});");
             }
 
             w.Line();

@@ -13,11 +13,17 @@ namespace Etch.Ops;
 /// <param name="OnlyRight">Every shift goes right by at least 1 and every accumulator is proved below 2^30: the shorter form is exact.</param>
 internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shift, bool OnlyRight, int ZeroPoint, int Min, int Max)
 {
-    /// <summary>The parameters of the emitted method that carry the tables.</summary>
-    public string Parameters => IsPerChannel ? "ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> shift" : "";
+    /// <summary>The arguments that carry a layer's tables to a method with <see cref="Parameters"/>.</summary>
+    public string Arguments => IsPerChannel ? "filter, bias, multiplier, shift" : "filter, bias";
 
-    /// <summary>The same for a vector kernel, which takes spans of one or of all channels.</summary>
-    public string VectorArguments => IsPerChannel ? "multiplier, shift" : "[Multiplier], [Right]";
+    /// <summary>The parameters of an emitted method that carry a layer's tables.</summary>
+    public string Parameters(ElementType filter) =>
+        $"ReadOnlySpan<{filter.Keyword()}> filter, ReadOnlySpan<int> bias{(IsPerChannel ? ", ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> shift" : "")}";
+
+    /// <summary>The factors of a convolution with a filter, one for each output channel: everything in double.</summary>
+    /// <remarks>Prepare of conv_common.cc, depthwise_conv_common.cc and transpose_conv.cc in TFLite Micro.</remarks>
+    public static Multiplier[] Factors(Tensor input, Tensor filter, Tensor output, int channels) =>
+        [.. Enumerable.Range(0, channels).Select(oc => Ir.Multiplier.Of((double)input.Scale * filter.ScaleOf(oc) / output.Scale))];
 
     /// <summary>Chooses the form and makes the tables.</summary>
     /// <param name="bounds">The largest magnitude of each channel's accumulator.</param>
@@ -45,6 +51,20 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
     {
         if (!IsPerChannel) w.Line($"const int Multiplier = {Multiplier}, {(OnlyRight ? "Right" : "Shift")} = {Shift};");
         w.Line($"const int OutputZeroPoint = {ZeroPoint}, ActivationMin = {Min}, ActivationMax = {Max};");
+    }
+
+    /// <summary>Writes the call of a vector kernel, which takes factors of one or of all channels, for processors that have it.</summary>
+    public void EmitVectorCall(CodeWriter w, string kernel, string geometry)
+    {
+        using (w.Block("if (VectorKernels.IsSupported)"))
+        {
+            w.Line($"VectorKernels.{kernel}(");
+            w.Line($"    window, rowStride, output, {geometry}, OutputChannels, Step,");
+            w.Line($"    filter, bias, {(IsPerChannel ? "multiplier, shift" : "[Multiplier], [Right]")}, OutputZeroPoint, ActivationMin, ActivationMax);");
+            w.Line("return;");
+        }
+
+        w.Line();
     }
 
     /// <summary>The stored output of accumulator <paramref name="acc"/> of channel <paramref name="channel"/>, as an expression.</summary>

@@ -27,13 +27,7 @@ internal sealed record Sub : Op
     public override string Describe(Graph graph) => Name + Activation.Describe();
 
     // ---- reference ----
-    public override void Reference(Values values)
-    {
-        ScaledSum sum = Of(values.Graph);
-        Tensor output = values.Graph[Outputs[0]];
-        (int Min, int Max) range = Quantize.Range(Activation, output);
-        Binary.Reference(values, this, (a, b) => FixedPoint.Clamp(sum.Result(a, b, -1) + output.ZeroPoint, range.Min, range.Max));
-    }
+    public override void Reference(Values values) => Of(values.Graph).Reference(values, this, Activation, -1);
 
     // ---- kernel ----
     public override Layer SelectKernel(Graph graph, CompileOptions options) =>

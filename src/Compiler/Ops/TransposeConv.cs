@@ -129,9 +129,8 @@ internal sealed record TransposeConv : Op
         public override void Emit(CodeWriter w, string method)
         {
             Window2D g = Window;
-            string tables = "ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias" + (Output.IsPerChannel ? ", " + Output.Parameters : "");
             w.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
-            using (w.Method(method, "ReadOnlySpan<sbyte> input, Span<sbyte> output", tables))
+            using (w.Method(method, "ReadOnlySpan<sbyte> input, Span<sbyte> output", Output.Parameters(ElementType.Int8)))
             {
                 w.Line($"const int Images = {Images}, InputHeight = {g.OutputHeight}, InputWidth = {g.OutputWidth}, InputChannels = {InputChannels};");
                 w.Line($"const int OutputHeight = {g.InputHeight}, OutputWidth = {g.InputWidth}, OutputChannels = {OutputChannels};");
@@ -184,11 +183,6 @@ internal sealed record TransposeConv : Op
         return Window2D.Of(graph[Outputs[0]], filter.Shape[1], filter.Shape[2], Options);
     }
 
-    // One for each output channel. PopulateConvolutionQuantizationParams: everything in double.
-    private Multiplier[] Multipliers(Graph graph)
-    {
-        Tensor filter = graph[Inputs[1]];
-        double input = graph[Inputs[2]].Scale, output = graph[Outputs[0]].Scale;
-        return [.. Enumerable.Range(0, filter.Shape[0]).Select(oc => Multiplier.Of(input * filter.ScaleOf(oc) / output))];
-    }
+    private Multiplier[] Multipliers(Graph graph) =>
+        Requantization.Factors(graph[Inputs[2]], graph[Inputs[1]], graph[Outputs[0]], graph[Inputs[1]].Shape[0]);
 }
