@@ -262,9 +262,9 @@ public sealed class MoverContractTests
     });
 
     [Fact]
-    public void Arithmetic_on_integers_that_only_the_caller_knows() => Refuses(new IntegerArithmetic("ADD", Activation.None)
+    public void Division_by_integers_that_only_the_caller_knows() => Refuses(new IntegerArithmetic("DIV", Activation.None)
     {
-        Inputs = new[] { _graph.Input(ElementType.Int32, 2), _graph.Numbers(1) },
+        Inputs = new[] { _graph.Numbers(1), _graph.Input(ElementType.Int32, 2) },
         Outputs = new[] { _graph.Result(ElementType.Int32, 2) },
     });
 

@@ -54,11 +54,11 @@ internal static class ConstantsWriter
     {
         string type = table.Type.Keyword();
         w.Line($"// {table.Length} × {table.Type.Name()}");
-        if (table.Length <= Small && table.Type != ElementType.Float32)
+        if (table.Length <= Small && table.Type is not (ElementType.Float32 or ElementType.UInt32))
         {
             w.Line($"private static ReadOnlySpan<{type}> {name} =>");
             w.Line("[");
-            WriteRows(w, [.. Numbers(table).Select(n => InvariantText.Of($"{n}"))], 16);
+            WriteRows(w, [.. Numbers(table).Select(n => table.Type == ElementType.Bool ? (n != 0 ? "true" : "false") : InvariantText.Of($"{n}"))], 16);
             w.Line("];");
         }
         else

@@ -78,7 +78,13 @@ internal static class Names
     }
 
     /// <summary>A float literal that reads back as the same number.</summary>
-    public static string Float(float value) => value.ToString("G9", CultureInfo.InvariantCulture) + "f";
+    public static string Float(float value) => value switch
+    {
+        float.PositiveInfinity => "float.PositiveInfinity",
+        float.NegativeInfinity => "float.NegativeInfinity",
+        _ when float.IsNaN(value) => "float.NaN",
+        _ => value.ToString("G9", CultureInfo.InvariantCulture) + "f",
+    };
 
     /// <summary>A number for readers: <c>2,656,768</c>.</summary>
     public static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);

@@ -11,6 +11,8 @@ internal enum ElementType
     Int16,
     Int32,
     Int64,
+    UInt32,
+    UInt64,
     Float32,
 }
 
@@ -54,7 +56,7 @@ internal sealed record Tensor
     /// <summary>The scale of a channel of a filter, whichever way it is quantised.</summary>
     public float ScaleOf(int channel) => Quantization!.Scales[Quantization.IsPerChannel ? channel : 0];
 
-    /// <summary>The elements of a constant of an integer type that fits 32 bits, or of INT64 cut to them.</summary>
+    /// <summary>The elements of a constant of an integer type of up to 32 bits (those of UINT32 as INT32 has them), or of INT64 cut to 32.</summary>
     public int[] Integers()
     {
         byte[] data = Data!;
@@ -63,7 +65,7 @@ internal sealed record Tensor
             ElementType.Int8 => [.. data.Select(b => (int)unchecked((sbyte)b))],
             ElementType.UInt8 or ElementType.Bool => [.. data.Select(b => (int)b)],
             ElementType.Int16 => [.. Enumerable.Range(0, ElementCount).Select(i => (int)unchecked((short)(data[2 * i] | (data[(2 * i) + 1] << 8))))],
-            ElementType.Int32 => [.. Enumerable.Range(0, ElementCount).Select(i => Word(data, 4 * i))],
+            ElementType.Int32 or ElementType.UInt32 => [.. Enumerable.Range(0, ElementCount).Select(i => Word(data, 4 * i))],
             ElementType.Int64 => [.. Enumerable.Range(0, ElementCount).Select(i => Word(data, 8 * i))],
             _ => throw new InvalidOperationException($"{Name} holds no integers"),
         };
@@ -91,8 +93,8 @@ internal static class ElementTypes
     public static int Size(this ElementType type) => type switch
     {
         ElementType.Int16 => 2,
-        ElementType.Int32 or ElementType.Float32 => 4,
-        ElementType.Int64 => 8,
+        ElementType.Int32 or ElementType.UInt32 or ElementType.Float32 => 4,
+        ElementType.Int64 or ElementType.UInt64 => 8,
         _ => 1,
     };
 
@@ -108,6 +110,8 @@ internal static class ElementTypes
         ElementType.Int16 => "short",
         ElementType.Int32 => "int",
         ElementType.Int64 => "long",
+        ElementType.UInt32 => "uint",
+        ElementType.UInt64 => "ulong",
         _ => "float",
     };
 

@@ -4,7 +4,8 @@ using System.Linq;
 
 namespace Etch.Ir;
 
-/// <summary>The tensors' values while reference semantics run: <c>int[]</c> for integer types, <c>float[]</c> for FLOAT32.</summary>
+/// <summary>The tensors' values while reference semantics run: <c>int[]</c> for integer types, <c>float[]</c> for FLOAT32, <c>ulong[]</c> for UINT64.</summary>
+/// <remarks>UINT32 values have their bits in an <c>int[]</c>.</remarks>
 internal sealed class Values
 {
     private readonly Dictionary<int, Array> _values = [];
@@ -46,7 +47,20 @@ internal sealed class Values
     /// <summary>The values of a FLOAT32 tensor; the tensor has a value.</summary>
     public float[] Floats(int id) => _values.TryGetValue(id, out Array? value) ? (float[])value : Constant(id, () => Graph[id].Floats());
 
-    public Array this[int id] => Graph[id].Type == ElementType.Float32 ? Floats(id) : Integers(id);
+    /// <summary>The values of a UINT64 tensor; the tensor has a value.</summary>
+    public ulong[] Wide(int id) => _values.TryGetValue(id, out Array? value) ? (ulong[])value : Constant(id, () =>
+    {
+        ulong[] wide = new ulong[Graph[id].ElementCount];
+        Buffer.BlockCopy(Graph[id].Data!, 0, wide, 0, Graph[id].Data!.Length);
+        return wide;
+    });
+
+    public Array this[int id] => Graph[id].Type switch
+    {
+        ElementType.Float32 => Floats(id),
+        ElementType.UInt64 => Wide(id),
+        _ => Integers(id),
+    };
 
     public void Set(int id, Array value) => _values[id] = value;
 
@@ -57,7 +71,7 @@ internal sealed class Values
     public static byte[] Bytes(ElementType type, Array value)
     {
         byte[] bytes = new byte[value.Length * type.Size()];
-        if (value is int[] integers && type is not ElementType.Int32)
+        if (value is int[] integers && type is not (ElementType.Int32 or ElementType.UInt32))
         {
             int size = type.Size();
             for (int i = 0; i < integers.Length; i++)

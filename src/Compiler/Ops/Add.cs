@@ -14,9 +14,7 @@ internal sealed record Add : Op
     public override string Name => "ADD";
 
     // ---- import ----
-    public static Op Import(OperatorReader r) => r.Type(0) == ElementType.Int32
-        ? new IntegerArithmetic("ADD", r.Activation(0)) { Inputs = r.Inputs, Outputs = r.Outputs }
-        : new Add { Inputs = r.Inputs, Outputs = r.Outputs, Activation = r.Activation(0) };
+    public static Op Import(OperatorReader r) => new Add { Inputs = r.Inputs, Outputs = r.Outputs, Activation = r.Activation(0) };
 
     // ---- contract ----
     public override void Check(Contract c)

@@ -7,7 +7,7 @@ using Etch.Tflite;
 namespace Etch.Ops;
 
 /// <summary>ARG_MAX and ARG_MIN: the place of the largest or smallest stored value along one dimension; the first of equal ones.</summary>
-/// <remarks>arg_min_max.cc of TFLite Micro: the axis is an int32 constant, the output int32.</remarks>
+/// <remarks>arg_min_max.cc of TFLite Micro: the axis is an int32 constant, the output int32. NaN is never chosen where there is a number.</remarks>
 /// <param name="IsMax">Which of the two it is.</param>
 /// <param name="Axes">The dimension, or null when it is not constant.</param>
 internal sealed record ArgMax(bool IsMax, EquatableArray<int>? Axes) : Op
@@ -22,7 +22,7 @@ internal sealed record ArgMax(bool IsMax, EquatableArray<int>? Axes) : Op
     // ---- contract ----
     public override void Check(Contract c)
     {
-        Tensor? input = c.Input(0).Type(ElementType.Int8).Tensor;
+        Tensor? input = c.Input(0).Type(ElementType.Int8, ElementType.Float32).Tensor;
         c.Input(1).Int32().Elements(1);
         c.Output(0).Type(ElementType.Int32);
         c.Require(Axes is not null, "needs a constant axis");
@@ -37,15 +37,21 @@ internal sealed record ArgMax(bool IsMax, EquatableArray<int>? Axes) : Op
     // ---- reference ----
     public override void Reference(Values values)
     {
+        if (values.Graph[Inputs[0]].Type == ElementType.Float32) Find<float>(values, (a, b) => !float.IsNaN(a) && (float.IsNaN(b) || (IsMax ? a > b : a < b)));
+        else Find<int>(values, (a, b) => IsMax ? a > b : a < b);
+    }
+
+    private void Find<T>(Values values, Func<T, T, bool> isBetter)
+    {
         Tensor input = values.Graph[Inputs[0]], output = values.Graph[Outputs[0]];
-        int[] x = values.Integers(Inputs[0]), y = new int[output.ElementCount], source = Shapes.Strides(input.Shape);
+        T[] x = (T[])values[Inputs[0]];
+        int[] y = new int[output.ElementCount], source = Shapes.Strides(input.Shape);
         int axis = Axis(input), size = input.Shape[axis], stride = source[axis];
         Shapes.ForEach(output.Shape, [Without(source, axis)], (o, at) =>
         {
             for (int i = 1; i < size; i++)
             {
-                int best = x[at[0] + (y[o] * stride)], q = x[at[0] + (i * stride)];
-                if (IsMax ? q > best : q < best) y[o] = i;
+                if (isBetter(x[at[0] + (i * stride)], x[at[0] + (y[o] * stride)])) y[o] = i;
             }
         });
         values.Set(Outputs[0], y);
@@ -58,10 +64,10 @@ internal sealed record ArgMax(bool IsMax, EquatableArray<int>? Axes) : Op
         int[] source = Shapes.Strides(input.Shape);
         int axis = Axis(input);
         Nest nest = Nest.Of(output.Shape, Shapes.Strides(output.Shape), Without(source, axis));
-        return new Layer(this, new ArgMaxKernel(IsMax, nest, input.Shape[axis], source[axis]), new[] { Inputs[0] }, Array.Empty<Table>());
+        return new Layer(this, new ArgMaxKernel(IsMax, input.Type, nest, input.Shape[axis], source[axis]), new[] { Inputs[0] }, Array.Empty<Table>());
     }
 
-    private sealed record ArgMaxKernel(bool IsMax, Nest Nest, int Size, int Stride) : Kernel
+    private sealed record ArgMaxKernel(bool IsMax, ElementType Type, Nest Nest, int Size, int Stride) : Kernel
     {
         public override string Name => IsMax ? "ArgMax" : "ArgMin";
 
@@ -69,18 +75,19 @@ internal sealed record ArgMax(bool IsMax, EquatableArray<int>? Axes) : Op
 
         public override void Emit(CodeWriter w, string method)
         {
-            using (w.Method(method, "ReadOnlySpan<sbyte> input, Span<int> output"))
+            string type = Type.Keyword(), number = Type == ElementType.Float32 ? "float" : "int", worse = IsMax ? "<=" : ">=";
+            using (w.Method(method, $"ReadOnlySpan<{type}> input, Span<int> output"))
             {
                 w.Line($"const int Size = {Size}, Stride = {Stride};");
                 w.Line();
                 Nest.Emit(w, "o", () =>
                 {
-                    w.Line($"ReadOnlySpan<sbyte> taps = input.Slice({Nest.Offset(1, "o")});");
-                    w.Line("int best = taps[0], place = 0;");
+                    w.Line($"ReadOnlySpan<{type}> taps = input.Slice({Nest.Offset(1, "o")});");
+                    w.Line(number == "int" ? "int best = taps[0], place = 0;" : "float best = taps[0];\nint place = 0;");
                     using (w.Block("for (int i = 1; i < Size; i++)"))
                     {
-                        w.Line("int q = taps[i * Stride];");
-                        w.Line($"if (q {(IsMax ? "<=" : ">=")} best) continue;");
+                        w.Line($"{number} q = taps[i * Stride];");
+                        w.Line($"if (q {worse} best{(number == "int" ? "" : " || float.IsNaN(q)")}) continue;");
                         w.Line("best = q;");
                         w.Line("place = i;");
                     }

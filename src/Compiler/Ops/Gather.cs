@@ -35,8 +35,15 @@ internal sealed record Gather : Op
     // ---- reference ----
     public override void Reference(Values values)
     {
+        if (values.Graph[Inputs[0]].Type == ElementType.Float32) Take<float>(values);
+        else Take<int>(values);
+    }
+
+    private void Take<T>(Values values)
+    {
         GatherKernel k = Numbers(values.Graph);
-        int[] x = values.Integers(Inputs[0]), y = new int[values.Graph[Outputs[0]].ElementCount], indices = Integers(values.Graph, 1);
+        int[] indices = Integers(values.Graph, 1);
+        T[] x = (T[])values[Inputs[0]], y = new T[values.Graph[Outputs[0]].ElementCount];
         for (int outer = 0; outer < k.Outer; outer++)
         for (int i = 0; i < k.Count; i++)
         for (int inner = 0; inner < k.Inner; inner++)

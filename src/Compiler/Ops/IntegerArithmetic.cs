@@ -1,43 +1,54 @@
 using System;
+using System.Collections.Generic;
+using System.Linq;
 using Etch.Ir;
+using Etch.Tflite;
 
 namespace Etch.Ops;
 
-/// <summary>ADD, SUB and MUL of INT32 constants, modulo 2^32: the shape arithmetic that exporters leave behind.</summary>
-/// <param name="SchemaName">Which of them it is.</param>
+/// <summary>ADD, SUB, MUL, DIV, MAXIMUM and MINIMUM of INT32, modulo 2^32: the shape arithmetic that exporters leave behind, and what
+/// audio front ends compute.</summary>
+/// <remarks>A quotient is cut towards 0, as C's is.</remarks>
+/// <param name="SchemaName">Which of them it is: a key of the formulas.</param>
 /// <param name="Activation">None is supported.</param>
 internal sealed record IntegerArithmetic(string SchemaName, Activation Activation) : Op
 {
+    // The result for a and b as it is computed here, and the same in emitted code.
+    private static readonly Dictionary<string, (string Name, Func<int, int, int> Of, string Code)> Formulas = new()
+    {
+        ["ADD"] = ("Add", (a, b) => unchecked(a + b), "{1} + {2}"),
+        ["DIV"] = ("Div", (a, b) => a / b, "{1} / {2}"),
+        ["MAXIMUM"] = ("Maximum", Math.Max, "Math.Max({1}, {2})"),
+        ["MINIMUM"] = ("Minimum", Math.Min, "Math.Min({1}, {2})"),
+        ["MUL"] = ("Mul", (a, b) => unchecked(a * b), "{1} * {2}"),
+        ["SUB"] = ("Sub", (a, b) => unchecked(a - b), "{1} - {2}"),
+    };
+
     public override string Name => SchemaName;
+
+    // ---- import ----
+    public static Func<OperatorReader, Op> Import(string name) =>
+        r => new IntegerArithmetic(name, name is "MAXIMUM" or "MINIMUM" ? Activation.None : r.Activation(0)) { Inputs = r.Inputs, Outputs = r.Outputs };
 
     // ---- contract ----
     public override void Check(Contract c)
     {
-        Tensor? a = c.Input(0).Int32().Constant().Tensor, b = c.Input(1).Int32().Constant().Tensor;
-        c.Output(0).Int32();
+        Elementwise.Check(c, 2, ElementType.Int32, ElementType.Int32);
         c.Require(Activation == Activation.None, "of INT32 has an activation, which is not supported");
-        if (!c.Holds) return;
-
-        int[]? shape = Shapes.Broadcast(a!.Shape, b!.Shape);
-        c.Require(shape is not null, $"needs inputs that broadcast, and they have the shapes [{a.Shape}] and [{b.Shape}]");
-        if (shape is not null) c.Output(0).Shape(shape);
+        if (SchemaName != "DIV") return;
+        int[]? divisors = c.Integers(1);
+        if (c.Holds) c.Require(divisors!.All(b => b is not (0 or -1)), "of INT32 needs divisors other than 0 and -1");
     }
+
+    public override string Describe(Graph graph) => Name + " of int32";
 
     // ---- reference ----
-    public override void Reference(Values values)
-    {
-        Tensor a = values.Graph[Inputs[0]], b = values.Graph[Inputs[1]], output = values.Graph[Outputs[0]];
-        int[] x = values.Integers(Inputs[0]), y = values.Integers(Inputs[1]), z = new int[output.ElementCount];
-        int[][] strides = [Shapes.BroadcastStrides(a.Shape, output.Shape), Shapes.BroadcastStrides(b.Shape, output.Shape)];
-        Shapes.ForEach(output.Shape, strides, (i, at) => z[i] = Result(x[at[0]], y[at[1]]));
-        values.Set(Outputs[0], z);
-    }
+    public override void Reference(Values values) => Elementwise.Reference<int, int>(values, this, Formulas[SchemaName].Of);
 
-    private int Result(int a, int b) => SchemaName switch
+    // ---- kernel ----
+    public override Layer SelectKernel(Graph graph, CompileOptions options)
     {
-        "ADD" => unchecked(a + b),
-        "SUB" => unchecked(a - b),
-        "MUL" => unchecked(a * b),
-        _ => throw new InvalidOperationException($"no arithmetic for {SchemaName}"),
-    };
+        (string name, _, string code) = Formulas[SchemaName];
+        return Elementwise.Layer(graph, this, "Int32" + name, options, [], [], code);
+    }
 }

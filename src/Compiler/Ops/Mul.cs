@@ -13,9 +13,7 @@ internal sealed record Mul : Op
     public override string Name => "MUL";
 
     // ---- import ----
-    public static Op Import(OperatorReader r) => r.Type(0) == ElementType.Int32
-        ? new IntegerArithmetic("MUL", r.Activation(0)) { Inputs = r.Inputs, Outputs = r.Outputs }
-        : new Mul { Inputs = r.Inputs, Outputs = r.Outputs, Activation = r.Activation(0) };
+    public static Op Import(OperatorReader r) => new Mul { Inputs = r.Inputs, Outputs = r.Outputs, Activation = r.Activation(0) };
 
     // ---- contract ----
     public override void Check(Contract c)

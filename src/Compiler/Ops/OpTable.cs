@@ -20,8 +20,10 @@ internal static class OpTable
         [Schema.Builtin.BatchToSpaceNd] = BatchToSpaceNd.Import,
         [Schema.Builtin.BroadcastTo] = BroadcastTo.Import,
         [Schema.Builtin.Cast] = Cast.Import,
+        [Schema.Builtin.Ceil] = FloatUnary.Import("CEIL"),
         [Schema.Builtin.Concatenation] = Concatenation.Import,
         [Schema.Builtin.Conv2D] = Conv2D.Import,
+        [Schema.Builtin.Cos] = FloatUnary.Import("COS"),
         [Schema.Builtin.CumSum] = CumSum.Import,
         [Schema.Builtin.DepthToSpace] = DepthToSpace.Import,
         [Schema.Builtin.DepthwiseConv2D] = DepthwiseConv2D.Import,
@@ -29,10 +31,13 @@ internal static class OpTable
         [Schema.Builtin.Div] = Div.Import,
         [Schema.Builtin.Elu] = Elu.Import,
         [Schema.Builtin.Equal] = Comparison.Import("EQUAL", "=="),
+        [Schema.Builtin.Exp] = FloatUnary.Import("EXP"),
         [Schema.Builtin.ExpandDims] = Reshape.ImportExpandDims,
         [Schema.Builtin.Fill] = Fill.Import,
+        [Schema.Builtin.Floor] = FloatUnary.Import("FLOOR"),
         [Schema.Builtin.FullyConnected] = FullyConnected.Import,
         [Schema.Builtin.Gather] = Gather.Import,
+        [Schema.Builtin.Gelu] = Gelu.Import,
         [Schema.Builtin.Greater] = Comparison.Import("GREATER", ">"),
         [Schema.Builtin.GreaterEqual] = Comparison.Import("GREATER_EQUAL", ">="),
         [Schema.Builtin.HardSwish] = HardSwish.Import,
@@ -40,7 +45,11 @@ internal static class OpTable
         [Schema.Builtin.LeakyRelu] = LeakyRelu.Import,
         [Schema.Builtin.Less] = Comparison.Import("LESS", "<"),
         [Schema.Builtin.LessEqual] = Comparison.Import("LESS_EQUAL", "<="),
+        [Schema.Builtin.Log] = FloatUnary.Import("LOG"),
         [Schema.Builtin.LogSoftmax] = LogSoftmax.Import,
+        [Schema.Builtin.LogicalAnd] = Logical.Import("LOGICAL_AND"),
+        [Schema.Builtin.LogicalNot] = Logical.Import("LOGICAL_NOT"),
+        [Schema.Builtin.LogicalOr] = Logical.Import("LOGICAL_OR"),
         [Schema.Builtin.Logistic] = Logistic.Import,
         [Schema.Builtin.MaxPool2D] = MaxPool2D.Import,
         [Schema.Builtin.Maximum] = Maximum.ImportMaximum,
@@ -48,6 +57,7 @@ internal static class OpTable
         [Schema.Builtin.Minimum] = Maximum.ImportMinimum,
         [Schema.Builtin.MirrorPad] = MirrorPad.Import,
         [Schema.Builtin.Mul] = Mul.Import,
+        [Schema.Builtin.Neg] = FloatUnary.Import("NEG"),
         [Schema.Builtin.NotEqual] = Comparison.Import("NOT_EQUAL", "!="),
         [Schema.Builtin.Pack] = Pack.Import,
         [Schema.Builtin.Pad] = Pad.ImportPad,
@@ -60,18 +70,24 @@ internal static class OpTable
         [Schema.Builtin.ReduceProd] = ReduceProd.Import,
         [Schema.Builtin.Relu] = Relu.Import,
         [Schema.Builtin.Relu6] = Relu6.Import,
+        [Schema.Builtin.ReluN1To1] = FloatUnary.Import("RELU_N1_TO_1"),
         [Schema.Builtin.Reshape] = Reshape.ImportReshape,
         [Schema.Builtin.ResizeBilinear] = ResizeBilinear.Import,
         [Schema.Builtin.ResizeNearestNeighbor] = ResizeNearestNeighbor.Import,
         [Schema.Builtin.ReverseV2] = ReverseV2.Import,
         [Schema.Builtin.Rsqrt] = Rsqrt.Import,
+        [Schema.Builtin.Select] = Select.Import("SELECT"),
+        [Schema.Builtin.SelectV2] = Select.Import("SELECT_V2"),
         [Schema.Builtin.Shape] = ShapeOp.Import,
+        [Schema.Builtin.Sin] = FloatUnary.Import("SIN"),
         [Schema.Builtin.Slice] = Slice.Import,
         [Schema.Builtin.Softmax] = Softmax.Import,
         [Schema.Builtin.SpaceToBatchNd] = SpaceToBatchNd.Import,
         [Schema.Builtin.SpaceToDepth] = SpaceToDepth.Import,
         [Schema.Builtin.Split] = Split.Import,
         [Schema.Builtin.SplitV] = SplitV.Import,
+        [Schema.Builtin.Sqrt] = FloatUnary.Import("SQRT"),
+        [Schema.Builtin.Square] = FloatUnary.Import("SQUARE"),
         [Schema.Builtin.SquaredDifference] = SquaredDifference.Import,
         [Schema.Builtin.Squeeze] = Reshape.ImportSqueeze,
         [Schema.Builtin.StridedSlice] = StridedSlice.Import,
@@ -79,11 +95,71 @@ internal static class OpTable
         [Schema.Builtin.Sum] = Mean.ImportSum,
         [Schema.Builtin.Tanh] = Tanh.Import,
         [Schema.Builtin.Tile] = Tile.Import,
+        [Schema.Builtin.TopKV2] = TopK.Import,
         [Schema.Builtin.Transpose] = Transpose.Import,
         [Schema.Builtin.TransposeConv] = TransposeConv.Import,
         [Schema.Builtin.Unpack] = Unpack.Import,
     };
 
-    /// <summary>The import function of a builtin operator, or null when it is not supported.</summary>
-    public static Func<OperatorReader, Op>? Find(int builtin) => Imports.TryGetValue(builtin, out Func<OperatorReader, Op>? import) ? import : null;
+    // Operators that compute something else on FLOAT32: the tails and heads of quantised models.
+    private static readonly Dictionary<int, Func<OperatorReader, Op>> FloatImports = new()
+    {
+        [Schema.Builtin.Abs] = FloatUnary.Import("ABS"),
+        [Schema.Builtin.Add] = FloatBinary.Import("ADD"),
+        [Schema.Builtin.Div] = FloatBinary.Import("DIV"),
+        [Schema.Builtin.Equal] = PlainComparison.Import("EQUAL", "=="),
+        [Schema.Builtin.Greater] = PlainComparison.Import("GREATER", ">"),
+        [Schema.Builtin.GreaterEqual] = PlainComparison.Import("GREATER_EQUAL", ">="),
+        [Schema.Builtin.HardSwish] = FloatUnary.Import("HARD_SWISH"),
+        [Schema.Builtin.LeakyRelu] = FloatUnary.Import("LEAKY_RELU"),
+        [Schema.Builtin.Less] = PlainComparison.Import("LESS", "<"),
+        [Schema.Builtin.LessEqual] = PlainComparison.Import("LESS_EQUAL", "<="),
+        [Schema.Builtin.LogSoftmax] = FloatSoftmax.ImportLogSoftmax,
+        [Schema.Builtin.Logistic] = FloatUnary.Import("LOGISTIC"),
+        [Schema.Builtin.Maximum] = FloatBinary.Import("MAXIMUM"),
+        [Schema.Builtin.Mean] = FloatReduction.Import("MEAN"),
+        [Schema.Builtin.Minimum] = FloatBinary.Import("MINIMUM"),
+        [Schema.Builtin.Mul] = FloatBinary.Import("MUL"),
+        [Schema.Builtin.NotEqual] = PlainComparison.Import("NOT_EQUAL", "!="),
+        [Schema.Builtin.ReduceMax] = FloatReduction.Import("REDUCE_MAX"),
+        [Schema.Builtin.ReduceMin] = FloatReduction.Import("REDUCE_MIN"),
+        [Schema.Builtin.Relu] = FloatUnary.Import("RELU"),
+        [Schema.Builtin.Relu6] = FloatUnary.Import("RELU6"),
+        [Schema.Builtin.Rsqrt] = FloatUnary.Import("RSQRT"),
+        [Schema.Builtin.Softmax] = FloatSoftmax.ImportSoftmax,
+        [Schema.Builtin.SquaredDifference] = FloatBinary.Import("SQUARED_DIFFERENCE"),
+        [Schema.Builtin.Sub] = FloatBinary.Import("SUB"),
+        [Schema.Builtin.Sum] = FloatReduction.Import("SUM"),
+        [Schema.Builtin.Tanh] = FloatUnary.Import("TANH"),
+    };
+
+    // Operators on INT32 numbers, which have no quantisation.
+    private static readonly Dictionary<int, Func<OperatorReader, Op>> IntegerImports = new()
+    {
+        [Schema.Builtin.Add] = IntegerArithmetic.Import("ADD"),
+        [Schema.Builtin.Div] = IntegerArithmetic.Import("DIV"),
+        [Schema.Builtin.Equal] = PlainComparison.Import("EQUAL", "=="),
+        [Schema.Builtin.Greater] = PlainComparison.Import("GREATER", ">"),
+        [Schema.Builtin.GreaterEqual] = PlainComparison.Import("GREATER_EQUAL", ">="),
+        [Schema.Builtin.Less] = PlainComparison.Import("LESS", "<"),
+        [Schema.Builtin.LessEqual] = PlainComparison.Import("LESS_EQUAL", "<="),
+        [Schema.Builtin.Maximum] = IntegerArithmetic.Import("MAXIMUM"),
+        [Schema.Builtin.Minimum] = IntegerArithmetic.Import("MINIMUM"),
+        [Schema.Builtin.Mul] = IntegerArithmetic.Import("MUL"),
+        [Schema.Builtin.NotEqual] = PlainComparison.Import("NOT_EQUAL", "!="),
+        [Schema.Builtin.Sub] = IntegerArithmetic.Import("SUB"),
+    };
+
+    /// <summary>The import function of a builtin operator whose first input has a type, or null when it is not supported.</summary>
+    public static Func<OperatorReader, Op>? Find(int builtin, ElementType? first)
+    {
+        Dictionary<int, Func<OperatorReader, Op>>? special = first switch
+        {
+            ElementType.Float32 => FloatImports,
+            ElementType.Int32 => IntegerImports,
+            _ => null,
+        };
+        if (special is not null && special.TryGetValue(builtin, out Func<OperatorReader, Op>? import)) return import;
+        return Imports.TryGetValue(builtin, out import) ? import : null;
+    }
 }

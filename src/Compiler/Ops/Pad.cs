@@ -22,13 +22,11 @@ internal sealed record Pad(string SchemaName) : Op
     // ---- contract ----
     public override void Check(Contract c)
     {
-        Tensor? input = c.Input(0).Int8().Tensor;
-        c.Output(0).Int8();
-        c.SameQuantization(0, 0);
+        Tensor? input = StridedCopy.Check(c, 0, 0);
         c.Require(Paddings is not null, "needs constant paddings");
         if (HasValue)
         {
-            c.Input(2).Int8().Constant().Elements(1);
+            if (input is not null) c.Input(2).Type(input.Type).Constant().Narrow().Elements(1);
             c.SameQuantization(2, 0);
         }
 
@@ -44,7 +42,12 @@ internal sealed record Pad(string SchemaName) : Op
     public int After(int dimension) => Paddings!.Value[(2 * dimension) + 1];
 
     /// <summary>The stored value around the input.</summary>
-    public int Value(Graph graph) => HasValue ? Integers(graph, 2)[0] : graph[Outputs[0]].ZeroPoint;
+    public double Value(Graph graph)
+    {
+        Tensor output = graph[Outputs[0]];
+        if (!HasValue) return output.Quantization is null ? 0 : output.ZeroPoint;
+        return output.Type == ElementType.Float32 ? graph[Inputs[2]].Floats()[0] : Integers(graph, 2)[0];
+    }
 
     // ---- reference ----
     public override void Reference(Values values) => StridedCopy.Reference(values, this, [Inside(values.Graph)], Value(values.Graph));

@@ -25,7 +25,7 @@ internal sealed record ReduceMax(bool IsMax, Reduction Reduction) : Op
 
     // ---- reference ----
     public override void Reference(Values values) =>
-        Reduction.Reference(values, this, IsMax ? sbyte.MinValue : sbyte.MaxValue, IsMax ? Math.Max : Math.Min, acc => acc);
+        Reduction.Reference(values, this, (int)(IsMax ? sbyte.MinValue : sbyte.MaxValue), IsMax ? Math.Max : Math.Min, acc => acc);
 
     // ---- kernel ----
     public override Layer SelectKernel(Graph graph, CompileOptions options) => Reduction.Layer(

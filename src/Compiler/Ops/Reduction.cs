@@ -13,10 +13,12 @@ internal sealed record Reduction(EquatableArray<int>? Axes, bool KeepDims)
     public static Reduction Import(OperatorReader r) => new(r.Integers(1), r.Bool(0));
 
     /// <summary>Demands that hold for all of them; afterwards <see cref="Elements"/> is defined while the contract holds.</summary>
-    public void Check(Contract c)
+    public void Check(Contract c, ElementType type = ElementType.Int8)
     {
-        Tensor? input = c.Input(0).Int8().Tensor;
-        c.Output(0).Int8();
+        bool isFloat = type == ElementType.Float32;
+        Tensor? input = isFloat ? c.Input(0).Type(type).Tensor : c.Input(0).Int8().Tensor;
+        if (isFloat) c.Output(0).Type(type);
+        else c.Output(0).Int8();
         c.Input(1).Int32();
         c.Require(Axes is not null, "needs constant axes");
         if (!c.Holds) return;
@@ -25,6 +27,7 @@ internal sealed record Reduction(EquatableArray<int>? Axes, bool KeepDims)
         c.Require(Axes!.Value.All(axis => axis >= -rank && axis < rank), $"needs axes from {-rank} to {rank - 1}");
         if (!c.Holds) return;
         bool[] reduced = Reduced(input);
+        c.Require(input.ElementCount > 0, $"needs an input with elements, and it has the shape [{input.Shape}]");
         int[] kept = [.. Enumerable.Range(0, rank).Where(d => KeepDims || !reduced[d]).Select(d => reduced[d] ? 1 : input.Shape[d])];
         c.Output(0).Elements(Shapes.Count(kept));
     }
@@ -33,10 +36,10 @@ internal sealed record Reduction(EquatableArray<int>? Axes, bool KeepDims)
     public static int Elements(Graph graph, Op op) => graph[op.Inputs[0]].ElementCount / graph[op.Outputs[0]].ElementCount;
 
     /// <summary>For each output, <paramref name="step"/> over its stored inputs from <paramref name="start"/> on, then <paramref name="result"/>.</summary>
-    public void Reference(Values values, Op op, int start, Func<int, int, int> step, Func<int, int> result)
+    public void Reference<T>(Values values, Op op, T start, Func<T, T, T> step, Func<T, T> result)
     {
         Tensor input = values.Graph[op.Inputs[0]], output = values.Graph[op.Outputs[0]];
-        int[] x = values.Integers(op.Inputs[0]), acc = [.. Enumerable.Repeat(start, output.ElementCount)];
+        T[] x = (T[])values[op.Inputs[0]], acc = [.. Enumerable.Repeat(start, output.ElementCount)];
         Shapes.ForEach(input.Shape, [TargetStrides(input, Reduced(input))], (i, at) => acc[at[0]] = step(acc[at[0]], x[i]));
         values.Set(op.Outputs[0], Array.ConvertAll(acc, a => result(a)));
     }
@@ -51,12 +54,12 @@ internal sealed record Reduction(EquatableArray<int>? Axes, bool KeepDims)
         int[] Select(int[] all, bool isReduced) => [.. all.Where((_, d) => reduced[d] == isReduced)];
         Nest kept = Nest.Of(Select(shape, false), Select(target, false), Select(source, false));
         Nest taps = Nest.Of(Select(shape, true), Select(source, true));
-        var kernel = new ReductionKernel(name, kept, taps, constants, start, step, lines, result, options.CheckOverflow);
+        var kernel = new ReductionKernel(name, input.Type, kept, taps, constants, start, step, lines, result, options.CheckOverflow);
         return new Layer(op, kernel, new[] { op.Inputs[0] }, Array.Empty<Table>());
     }
 
     private sealed record ReductionKernel(
-        string Operator, Nest Kept, Nest Taps, EquatableArray<string> Constants, string Start, string Step,
+        string Operator, ElementType Type, Nest Kept, Nest Taps, EquatableArray<string> Constants, string Start, string Step,
         EquatableArray<string> Lines, string Result, bool IsUnchecked) : Kernel
     {
         public override string Name => Operator;
@@ -65,8 +68,9 @@ internal sealed record Reduction(EquatableArray<int>? Axes, bool KeepDims)
 
         public override void Emit(CodeWriter w, string method)
         {
+            string type = Type.Keyword();
             w.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
-            using (w.Method(method, "ReadOnlySpan<sbyte> input, Span<sbyte> output"))
+            using (w.Method(method, $"ReadOnlySpan<{type}> input, Span<{type}> output"))
             {
                 foreach (string constant in Constants) w.Line(constant);
                 if (Constants.Count > 0) w.Line();
@@ -74,8 +78,8 @@ internal sealed record Reduction(EquatableArray<int>? Axes, bool KeepDims)
                 {
                     Kept.Emit(w, "o", () =>
                     {
-                        w.Line($"int acc = {Start};");
-                        w.Line($"ReadOnlySpan<sbyte> taps = input.Slice({Kept.Offset(1, "o")});");
+                        w.Line($"{(Type == ElementType.Float32 ? "float" : "int")} acc = {Start};");
+                        w.Line($"ReadOnlySpan<{type}> taps = input.Slice({Kept.Offset(1, "o")});");
                         Taps.Emit(w, "i", () => w.Line(Step.Replace("{0}", $"taps[{Taps.Offset(0, "i")}]")));
                         foreach (string line in Lines) w.Line(line);
                         w.Line($"output[{Kept.Offset(0, "o")}] = {Result};");

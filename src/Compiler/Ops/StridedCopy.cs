@@ -22,21 +22,21 @@ internal sealed record Move(int Input, Nest Nest, int To, int From, int Output =
 /// <param name="Outputs">How many tensors are written.</param>
 /// <param name="IsConstant">For each source, whether it is a table.</param>
 /// <param name="Fill">The value outside the blocks, or null when they cover the outputs.</param>
-internal sealed record StridedCopy(string Operator, ElementType Type, int Outputs, EquatableArray<bool> IsConstant, EquatableArray<Move> Moves, int? Fill) : Kernel
+internal sealed record StridedCopy(string Operator, ElementType Type, int Outputs, EquatableArray<bool> IsConstant, EquatableArray<Move> Moves, double? Fill) : Kernel
 {
     public override string Name => Operator;
 
     public override int CodeBytes => 80 + (120 * Moves.Count);
 
     /// <summary>What an operator that only moves elements asks of a source and a target: one type and one quantisation.</summary>
-    /// <remarks>INT64 and BOOL only as constants: what exporters compute shapes with, which is folded.</remarks>
+    /// <remarks>INT64 only as constants: what exporters compute shapes with, which is folded.</remarks>
     /// <returns>The source, or null when a demand is broken.</returns>
     public static Tensor? Check(Contract c, int input, int output)
     {
         TensorContract demands = c.Input(input).Type(
-            ElementType.Int8, ElementType.UInt8, ElementType.Int16, ElementType.Int32, ElementType.Int64, ElementType.Bool);
+            ElementType.Int8, ElementType.UInt8, ElementType.Int16, ElementType.Int32, ElementType.UInt32, ElementType.Int64, ElementType.Bool, ElementType.Float32);
         if (demands.Tensor is not { } source) return null;
-        if (source.Type is ElementType.Int64 or ElementType.Bool) demands.Constant().Narrow();
+        if (source.Type is ElementType.Int64) demands.Constant().Narrow();
         c.Output(output).Type(source.Type);
         c.SameQuantization(input, output);
         c.RequireQuantization(source.Quantization is not { IsPerChannel: true }, $"needs input {input} quantised per tensor");
@@ -44,7 +44,7 @@ internal sealed record StridedCopy(string Operator, ElementType Type, int Output
     }
 
     /// <summary>The layer that moves blocks of those inputs that the moves name.</summary>
-    public static Layer Layer(Graph graph, Op op, string name, IEnumerable<Move> moves, int? fill = null)
+    public static Layer Layer(Graph graph, Op op, string name, IEnumerable<Move> moves, double? fill = null)
     {
         Move[] all = [.. moves];
         int[] places = [.. all.Select(move => move.Input).Distinct().OrderBy(place => place)];
@@ -58,7 +58,7 @@ internal sealed record StridedCopy(string Operator, ElementType Type, int Output
     }
 
     /// <summary>Moves the values as the kernel will: the reference of these operators.</summary>
-    public static void Reference(Values values, Op op, IEnumerable<Move> moves, int? fill = null)
+    public static void Reference(Values values, Op op, IEnumerable<Move> moves, double? fill = null)
     {
         Move[] all = [.. moves];
         for (int i = 0; i < op.Outputs.Count; i++)
@@ -66,8 +66,8 @@ internal sealed record StridedCopy(string Operator, ElementType Type, int Output
             Tensor output = values.Graph[op.Outputs[i]];
             Move[] own = [.. all.Where(move => move.Output == i)];
             values.Set(op.Outputs[i], output.Type == ElementType.Float32
-                ? Run(values.Floats, op, own, new float[output.ElementCount])
-                : Run(values.Integers, op, own, [.. Enumerable.Repeat(fill ?? 0, output.ElementCount)]));
+                ? Run(values.Floats, op, own, [.. Enumerable.Repeat((float)(fill ?? 0), output.ElementCount)])
+                : Run(values.Integers, op, own, [.. Enumerable.Repeat((int)(fill ?? 0), output.ElementCount)]));
         }
     }
 
@@ -91,7 +91,14 @@ internal sealed record StridedCopy(string Operator, ElementType Type, int Output
         string targets = string.Join(", ", Enumerable.Range(0, Outputs).Select(i => $"Span<{type}> {Target(i)}"));
         using (w.Method(method, Sources(false), targets, Sources(true)))
         {
-            for (int i = 0; i < Outputs && Fill is not null; i++) w.Line($"{Target(i)}.Fill({Fill});");
+            string fill = Type switch
+            {
+                _ when Fill is null => "",
+                ElementType.Float32 => Names.Float((float)Fill),
+                ElementType.Bool => Fill == 0 ? "false" : "true",
+                _ => InvariantText.Of($"{(long)Fill}"),
+            };
+            for (int i = 0; i < Outputs && Fill is not null; i++) w.Line($"{Target(i)}.Fill({fill});");
             foreach (Move move in Moves) EmitMove(w, move);
         }
     }

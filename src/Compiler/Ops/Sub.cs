@@ -13,9 +13,7 @@ internal sealed record Sub : Op
     public override string Name => "SUB";
 
     // ---- import ----
-    public static Op Import(OperatorReader r) => r.Type(0) == ElementType.Int32
-        ? new IntegerArithmetic("SUB", r.Activation(0)) { Inputs = r.Inputs, Outputs = r.Outputs }
-        : new Sub { Inputs = r.Inputs, Outputs = r.Outputs, Activation = r.Activation(0) };
+    public static Op Import(OperatorReader r) => new Sub { Inputs = r.Inputs, Outputs = r.Outputs, Activation = r.Activation(0) };
 
     // ---- contract ----
     public override void Check(Contract c)

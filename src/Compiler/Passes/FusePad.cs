@@ -18,7 +18,7 @@ internal static class FusePad
             int padded = pad.Outputs[0];
             int[] readers = [.. Enumerable.Range(0, ops.Length).Where(j => ops[j] is { } op && op.Inputs.Contains(padded))];
             bool isSpatial = graph[padded].Shape.Count == 4 && pad.Before(0) + pad.After(0) + pad.Before(3) + pad.After(3) == 0;
-            bool isZero = pad.Value(graph) == graph[padded].ZeroPoint;
+            bool isZero = graph[padded].Quantization is { } quantization && pad.Value(graph) == quantization.ZeroPoint;
             if (!isSpatial || !isZero || graph.Outputs.Contains(padded) || readers.Length == 0) continue;
             if (!readers.All(j => ops[j] is Conv2D or DepthwiseConv2D && ops[j]!.Inputs[0] == padded)) continue;
 

@@ -57,6 +57,10 @@ internal static class Schema
             Split = 49, PadV2 = 60, Slice = 65, Tile = 69, Pack = 83, Unpack = 88, ResizeNearestNeighbor = 97, MirrorPad = 100,
             SplitV = 102, ReverseV2 = 105, BroadcastTo = 130;
 
+        /// <summary>Operators on FLOAT32 and BOOL at the edges of a quantised model, selections.</summary>
+        public const int Floor = 8, ReluN1To1 = 20, Exp = 47, TopKV2 = 48, Neg = 59, Select = 64, Sin = 66, Log = 73, Sqrt = 75, LogicalOr = 84,
+            LogicalAnd = 86, LogicalNot = 87, Square = 92, Ceil = 104, Cos = 108, SelectV2 = 123, Gelu = 150;
+
         /// <summary>Shape arithmetic, which is computed at compile time.</summary>
         public const int Cast = 53, Shape = 77, ReduceProd = 81, Fill = 94, Range = 96;
     }

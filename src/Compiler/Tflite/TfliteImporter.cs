@@ -223,7 +223,8 @@ internal sealed class TfliteImporter
                 written[id] = true;
             }
 
-            if (OpTable.Find(builtin) is { } import)
+            ElementType? first = reads.Length > 0 && reads[0] >= 0 ? tensors[reads[0]].Type : null;
+            if (OpTable.Find(builtin, first) is { } import)
             {
                 ops.Add(import(new OperatorReader(reads, writes, table.Table(Schema.Operator.BuiltinOptions), tensors)));
             }
@@ -280,6 +281,8 @@ internal sealed class TfliteImporter
         6 => ElementType.Bool,
         7 => ElementType.Int16,
         9 => ElementType.Int8,
+        12 => ElementType.UInt64,
+        15 => ElementType.UInt32,
         _ => null,
     };
 

@@ -34,9 +34,10 @@ internal sealed class Draw(uint stream)
         return bytes;
     }
 
-    /// <summary>A value of a tensor: any bytes; for FLOAT32 numbers around 0, some of them special.</summary>
+    /// <summary>A value of a tensor: any bytes; for BOOL 0 and 1; for FLOAT32 numbers around 0, some of them special.</summary>
     public byte[] Value(Tensor tensor)
     {
+        if (tensor.Type == ElementType.Bool) return Array.ConvertAll(Bytes(tensor.ByteCount), b => (byte)(b & 1));
         if (tensor.Type != ElementType.Float32) return Bytes(tensor.ByteCount);
         float[] floats =
         [

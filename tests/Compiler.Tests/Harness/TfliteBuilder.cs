@@ -38,6 +38,8 @@ internal sealed class TfliteBuilder
             ElementType.Int64 => 4,
             ElementType.Bool => 6,
             ElementType.Int16 => 7,
+            ElementType.UInt64 => 12,
+            ElementType.UInt32 => 15,
             _ => 9,
         };
         var fields = new List<(int, FlatValue)>
