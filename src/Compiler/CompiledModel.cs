@@ -24,6 +24,9 @@ internal sealed class CompiledModel(ModelFile file, CompileOptions options, Equa
 
     public EquatableArray<Tensor> Outputs { get; init; }
 
+    /// <summary>The graph as the file has it; tensors that passes kept have the same ids in both.</summary>
+    public Graph Filed { get; init; } = new([], [], [], []);
+
     /// <summary>The graph after all passes.</summary>
     public Graph Graph { get; init; } = new([], [], [], []);
 
@@ -33,7 +36,7 @@ internal sealed class CompiledModel(ModelFile file, CompileOptions options, Equa
 
     public ModelCost Cost { get; init; } = new(file.Name, 0, 0, 0, 0, 0, 0, default);
 
-    public Measures Measures { get; init; } = new(0, 0, 0, 0, 0, 0, 0, 0);
+    public Measures Measures { get; init; } = new(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
     /// <summary>The graph after each pass, when the options ask for it.</summary>
     public string Dump { get; init; } = "";

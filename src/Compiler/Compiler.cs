@@ -41,6 +41,7 @@ internal static class Compiler
         if (!options.KeepTensors) Pass(nameof(FusePad), FusePad.Run);
         if (!options.KeepTensors) Pass(nameof(FuseActivation), FuseActivation.Run);
         Pass(nameof(TabulateUnary), TabulateUnary.Run);
+        if (!options.KeepTensors) Pass(nameof(ConstantChannels), ConstantChannels.Run);
         if (!options.KeepTensors) Pass(nameof(RemoveViews), RemoveViews.Run);
 
         Layer[] layers = [.. graph.Ops.Select(op =>
@@ -53,6 +54,7 @@ internal static class Compiler
         {
             Inputs = model.Inputs,
             Outputs = model.Outputs,
+            Filed = imported,
             Graph = graph,
             Layers = layers,
             Plan = plan,

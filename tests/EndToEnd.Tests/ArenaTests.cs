@@ -27,6 +27,17 @@ public sealed class ArenaTests
         Assert.InRange(model.Measures.WorkingBytes, 1, measured.ArenaUsed);
     }
 
+    [ModelTheory]
+    [InlineData("vww_mobilenetv1_96_int8", 3_750_000, 30_000)]
+    [InlineData("fomo_mnv2_0.35_person_96_int8", 4_500_000, 9_500)]
+    public void Dead_channels_are_not_computed(string name, long macs, long weights)
+    {
+        CompiledModel model = Engines.Compile(Models.File(name), "Model");
+        Assert.InRange(model.Cost.Macs, 1, macs);
+        Assert.InRange(model.Measures.WeightsAfter, 1, weights);
+        Assert.True(model.Measures.MacsBefore > model.Cost.Macs && model.Measures.WeightsBefore > 2 * model.Measures.WeightsAfter);
+    }
+
     [Fact]
     public void The_arena_of_the_sample_too()
     {

@@ -66,6 +66,13 @@ internal static class Tables
         output channels over the smaller one, averaged by MACs over convolutions and fully connected layers; 1 is best.
         """;
 
+    private const string Channels = """
+        ## Constant channels
+
+        Output channels, weights and MACs of convolutions and fully connected layers, as filed and after channels were dropped that
+        always store one number or that nobody reads (docs/memory.md). The other models have no such channels.
+        """;
+
     private const string Latency = """
         ## Latency estimates
 
@@ -76,12 +83,12 @@ internal static class Tables
     public static string Write(IReadOnlyList<Row> rows)
     {
         var text = new StringBuilder();
-        void Part(string heading, string[] columns, Func<Row, IEnumerable<string>> cells)
+        void Part(string heading, string[] columns, Func<Row, IEnumerable<string>> cells, Func<Row, bool>? isListed = null)
         {
             if (text.Length > 0) text.Append('\n');
             text.Append(heading).Append("\n\n");
             text.Append("| model | ").AppendJoin(" | ", columns).Append(" |\n|---|").Append(string.Concat(columns.Select(_ => "---:|"))).Append('\n');
-            foreach (Row row in rows) text.Append("| ").Append(row.Name).Append(" | ").AppendJoin(" | ", cells(row)).Append(" |\n");
+            foreach (Row row in rows.Where(isListed ?? (_ => true))) text.Append("| ").Append(row.Name).Append(" | ").AppendJoin(" | ", cells(row)).Append(" |\n");
         }
 
         Part(Head, ["parameters", "MACs", "operators", "layers", "kernels", "RAM", "flash"], row =>
@@ -106,6 +113,11 @@ internal static class Tables
             Ratio((double)row.Model.Cost.Macs / Math.Max(1, row.Model.Measures.TrafficAfter)),
             Ratio(row.Model.Measures.Reuse), Ratio(row.Model.Measures.ChannelImbalance),
         ]);
+        Part(Channels, ["channels as filed", "kept", "weights as filed", "kept", "MACs as filed", "kept"], row =>
+        [
+            Number(row.Model.Measures.ChannelsBefore), Number(row.Model.Measures.ChannelsAfter), Number(row.Model.Measures.WeightsBefore),
+            Number(row.Model.Measures.WeightsAfter), Number(row.Model.Measures.MacsBefore), Number(row.Model.Cost.Macs),
+        ], row => row.Model.Measures.ChannelsAfter < row.Model.Measures.ChannelsBefore);
         Part(Latency, [.. Measures.Cores.Select(c => InvariantText.Of($"{c.Core}, {c.Megahertz} MHz"))], row => Measures.Cores.Select(core =>
             (row.Model.Cost.Macs * core.CyclesPerMac / (core.Megahertz * 1000.0)).ToString("0.00", CultureInfo.InvariantCulture)));
         text.Append("\nCycles per MAC: ").AppendJoin("; ", Measures.Cores.Select(c => InvariantText.Of($"{c.Core} {c.CyclesPerMac} ({c.Source})"))).Append(".\n");

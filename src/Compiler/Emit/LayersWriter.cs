@@ -63,6 +63,12 @@ internal static class LayersWriter
         w.Line($"// stack                 {Number(cost.Stack)} bytes");
         w.Line($"// flash                 {Number(cost.Flash)} bytes: tables {Number(cost.Tables)}, code about {Number(cost.Code)}");
         w.Line($"// MACs                  {Number(cost.Macs)}, FLOPs {Number(cost.Flops)}");
+        if (m.ChannelsAfter < m.ChannelsBefore)
+        {
+            w.Line($"// channels              {Number(m.ChannelsBefore)} as filed, {Number(m.ChannelsAfter)} without constant and unread ones");
+            w.Line($"// weights               {Number(m.WeightsBefore)} as filed, {Number(m.WeightsAfter)} of these channels; MACs {Number(m.MacsBefore)} as filed");
+        }
+
         w.Line($"// memory traffic        {Number(m.TrafficBefore)} bytes as filed, {Number(m.TrafficAfter)} after fusion");
         w.Line($"// operators             {m.OpsBefore} as filed, {m.OpsAfter} layers after rewriting");
         w.Line($"// operator reuse        {Ratio(m.Reuse)} invocations per kernel ({m.Kernels} kernels)");
@@ -85,10 +91,18 @@ internal static class LayersWriter
             LayerCost c = cost.Layers[i];
             double share = cost.Macs == 0 ? 0 : 100.0 * c.Macs / cost.Macs;
             string percent = share.ToString("0.0", CultureInfo.InvariantCulture) + " %";
-            w.Line($"//   {label.PadRight(50)} {Dimensions(output).PadRight(20)} {Where(model, layer.Outputs[0]).PadRight(18)} {Number(c.Macs).PadLeft(10)} {percent.PadLeft(6)} {Number(c.Flops).PadLeft(11)} {Number(c.Flash).PadLeft(9)}");
+            w.Line($"//   {label.PadRight(50)} {(Dimensions(output) + Dropped(model, layer.Outputs[0])).PadRight(20)} {Where(model, layer.Outputs[0]).PadRight(18)} {Number(c.Macs).PadLeft(10)} {percent.PadLeft(6)} {Number(c.Flops).PadLeft(11)} {Number(c.Flash).PadLeft(9)}");
         }
 
         w.Line();
+    }
+
+    // How many channels the file has where some were dropped.
+    private static string Dropped(CompiledModel model, int id)
+    {
+        if (id >= model.Filed.Tensors.Count) return "";
+        int filed = ChannelRanges.Channels(model.Filed[id]);
+        return filed == ChannelRanges.Channels(model.Graph[id]) ? "" : InvariantText.Of($" of {filed}");
     }
 
     private static string Where(CompiledModel model, int id)

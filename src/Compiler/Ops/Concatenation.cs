@@ -58,5 +58,6 @@ internal sealed record Concatenation : Op
         }
     }
 
-    private int Dimension(int rank) => Axis < 0 ? Axis + rank : Axis;
+    /// <summary>The dimension along which the inputs lie, of tensors with <paramref name="rank"/> dimensions.</summary>
+    public int Dimension(int rank) => Axis < 0 ? Axis + rank : Axis;
 }

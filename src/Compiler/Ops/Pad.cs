@@ -41,6 +41,9 @@ internal sealed record Pad(string SchemaName) : Op
 
     public int After(int dimension) => Paddings!.Value[(2 * dimension) + 1];
 
+    /// <summary>True when there is a last dimension and nothing is added along it.</summary>
+    public bool KeepsChannels => Paddings is { Count: > 0 } paddings && paddings[paddings.Count - 1] == 0 && paddings[paddings.Count - 2] == 0;
+
     /// <summary>The stored value around the input.</summary>
     public double Value(Graph graph)
     {

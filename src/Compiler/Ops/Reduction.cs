@@ -32,6 +32,9 @@ internal sealed record Reduction(EquatableArray<int>? Axes, bool KeepDims)
         c.Output(0).Elements(Shapes.Count(kept));
     }
 
+    /// <summary>True when the last dimension is not reduced: each channel of the output comes from that channel alone.</summary>
+    public bool Keeps(Tensor input) => input.Shape.Count > 0 && !Reduced(input)[input.Shape.Count - 1];
+
     /// <summary>Inputs that make one output.</summary>
     public static int Elements(Graph graph, Op op) => graph[op.Inputs[0]].ElementCount / graph[op.Outputs[0]].ElementCount;
 

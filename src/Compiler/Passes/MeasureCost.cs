@@ -16,8 +16,14 @@ namespace Etch.Passes;
 /// <param name="Kernels">Distinct emitted kernels.</param>
 /// <param name="ChannelImbalance">The larger of input and output channels over the smaller one, averaged over convolutions by MACs
 /// (the balance of ShuffleNet V2's guideline 1: 1 is best).</param>
+/// <param name="MacsBefore">Multiply-accumulate operations of the file's operators.</param>
+/// <param name="WeightsBefore">Elements of the filters of the file's convolutions and fully connected layers.</param>
+/// <param name="WeightsAfter">The same for the emitted layers, after constant and unread channels are dropped.</param>
+/// <param name="ChannelsBefore">Output channels of these layers in the file.</param>
+/// <param name="ChannelsAfter">The same for the emitted layers.</param>
 internal sealed record Measures(
-    long Parameters, long WorkingBytes, long TrafficBefore, long TrafficAfter, int OpsBefore, int OpsAfter, int Kernels, double ChannelImbalance)
+    long Parameters, long WorkingBytes, long TrafficBefore, long TrafficAfter, int OpsBefore, int OpsAfter, int Kernels, double ChannelImbalance,
+    long MacsBefore, long WeightsBefore, long WeightsAfter, int ChannelsBefore, int ChannelsAfter)
 {
     /// <summary>Invocations per distinct kernel.</summary>
     public double Reuse => Kernels == 0 ? 0 : (double)OpsAfter / Kernels;
@@ -77,10 +83,15 @@ internal static class MeasureCost
             macs += cost;
         }
 
+        IEnumerable<Op> Filters(Graph g) => g.Ops.Where(op => op is Conv2D or DepthwiseConv2D or FullyConnected);
+        long Weights(Graph g) => Filters(g).Sum(op => (long)g[op.Inputs[1]].ElementCount);
+        int Channels(Graph g) => Filters(g).Sum(op => ChannelRanges.Channels(g[op.Outputs[0]]));
+
         return new Measures(
             parameters, plan.Bytes + callers,
             file.Ops.Sum(op => Bytes(file, op.Inputs) + Bytes(file, op.Outputs)),
             layers.Sum(l => Bytes(graph, l.Inputs) + Bytes(graph, l.Outputs)),
-            file.Ops.Count, layers.Count, layers.Select(l => l.Kernel).Distinct().Count(), macs == 0 ? 1 : weighted / macs);
+            file.Ops.Count, layers.Count, layers.Select(l => l.Kernel).Distinct().Count(), macs == 0 ? 1 : weighted / macs,
+            file.Ops.Sum(op => op.Macs(file)), Weights(file), Weights(graph), Channels(file), Channels(graph));
     }
 }

@@ -9,9 +9,11 @@ namespace Etch.Tests;
 /// <summary>Small random models of several operators: chains with branches that ADD and CONCATENATION join again.</summary>
 internal static class RandomGraphs
 {
-    public static byte[] Build(Draw draw) => new Graphs(draw).Build();
+    /// <param name="draw">The random numbers.</param>
+    /// <param name="plants">Filters with output and input channels of zeros, and biases that clamp whole channels.</param>
+    public static byte[] Build(Draw draw, bool plants = false) => new Graphs(draw, plants).Build();
 
-    private sealed class Graphs(Draw draw)
+    private sealed class Graphs(Draw draw, bool plants)
     {
         private readonly TfliteBuilder _b = new();
 
@@ -68,14 +70,28 @@ internal static class RandomGraphs
             int size = isPadded ? 3 : draw.Of(1, 3);
             int[] shape = isDepthwise ? [1, size, size, outputs] : [outputs, size, size, x.Channels];
             float scale = draw.Scale();
-            int filter = _b.Int8($"filter{_names++}", shape, scale, 0, draw.Bytes(Shapes.Count(shape)));
-            int bias = _b.Int32($"bias{_names++}", [.. Enumerable.Range(0, outputs).Select(_ => draw.Int(-5_000, 5_000))]);
+            byte[] weights = draw.Bytes(Shapes.Count(shape));
+            if (plants) Plant(weights, isDepthwise ? 1 : outputs, shape[3]);
+            int filter = _b.Int8($"filter{_names++}", shape, scale, 0, weights);
+            int bias = _b.Int32(
+                $"bias{_names++}", [.. Enumerable.Range(0, outputs).Select(_ => plants && draw.Chance(4) ? draw.Of(-10_000_000, 10_000_000) : draw.Int(-5_000, 5_000))]);
             int trim = isPadded ? 2 : 0;
             Image y = New(x.Height - trim, x.Width - trim, outputs, TfliteBuilder.Quantized(Math.Min(2, x.Quantization.Scale * scale * draw.Int(50, 300)), draw.ZeroPoint()));
             FlatValue padding = FlatValue.Int32(isPadded ? 1 : 0), one = FlatValue.Int32(1), activation = FlatValue.Int32(draw.Of(0, 0, 1, 3));
             if (isDepthwise) _b.Operator(Schema.Builtin.DepthwiseConv2D, [x.Id, filter, bias], [y.Id], (0, padding), (1, one), (2, one), (3, one), (4, activation));
             else _b.Operator(Schema.Builtin.Conv2D, [x.Id, filter, bias], [y.Id], (0, padding), (1, one), (2, one), (3, activation));
             return y;
+        }
+
+        // Zeros in some rows of `outputs`, and in some of the neighbouring `channels`.
+        private void Plant(byte[] weights, int outputs, int channels)
+        {
+            bool[] isZeroRow = [.. Enumerable.Range(0, outputs).Select(_ => outputs > 1 && draw.Chance(3))];
+            bool[] isZeroColumn = [.. Enumerable.Range(0, channels).Select(_ => draw.Chance(3))];
+            for (int i = 0; i < weights.Length; i++)
+            {
+                if (isZeroRow[i / (weights.Length / outputs)] || isZeroColumn[i % channels]) weights[i] = 0;
+            }
         }
 
         private Image Relu(Image x, bool keeps)
