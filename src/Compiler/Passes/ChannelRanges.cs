@@ -97,7 +97,7 @@ internal sealed class ChannelRanges
                     ? [.. op.Inputs.SelectMany(id => this[id])]
                     : [.. Enumerable.Range(0, channels).Select(c => op.Inputs.Select(id => this[id][c]).Aggregate((a, b) => a.Hull(b)))];
             case Pad pad when pad.KeepsChannels:
-                var outside = new Interval(pad.Value(_graph), pad.Value(_graph));
+                var outside = new Interval((int)pad.Value(_graph), (int)pad.Value(_graph));
                 return [.. this[op.Inputs[0]].Select(x => x.Hull(outside))];
             case Mean mean when mean.Reduction.Keeps(_graph[op.Inputs[0]]) && _graph[op.Inputs[0]].ElementCount <= MostAveraged && this[op.Inputs[0]].Any(x => x.IsPoint):
                 return Averaged(op);

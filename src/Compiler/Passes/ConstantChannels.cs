@@ -219,10 +219,10 @@ internal sealed class ConstantChannels
     private static Tensor Slice(Tensor constant, int[] kept)
     {
         int[] shape = constant.Shape.ToArray();
-        int channels = shape[shape.Length - 1];
+        int channels = shape[shape.Length - 1], size = constant.Type.Size();
         shape[shape.Length - 1] = kept.Length;
-        byte[] data = [.. Enumerable.Range(0, constant.ElementCount / channels).SelectMany(_ => kept, (row, c) => constant.Data![(row * channels) + c])];
-        return constant with { Shape = shape, Data = data };
+        IEnumerable<int> elements = Enumerable.Range(0, constant.ElementCount / channels).SelectMany(_ => kept, (row, c) => (row * channels) + c);
+        return constant with { Shape = shape, Data = [.. elements.SelectMany(i => constant.Data!.Skip(i * size).Take(size))] };
     }
 
     private int[] Kept(int id) => [.. Enumerable.Range(0, ChannelRanges.Channels(_graph[id])).Where(c => IsNeeded(id, c))];
