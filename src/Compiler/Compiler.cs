@@ -38,6 +38,7 @@ internal static class Compiler
         if (problems.Any) return Failed();
 
         Pass(nameof(DropUnread), DropUnread.Run);
+        Pass(nameof(RebaseUInt8), RebaseUInt8.Run);
         if (!options.KeepTensors) Pass(nameof(FusePad), FusePad.Run);
         if (!options.KeepTensors) Pass(nameof(FuseActivation), FuseActivation.Run);
         Pass(nameof(TabulateUnary), TabulateUnary.Run);

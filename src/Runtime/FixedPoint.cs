@@ -56,6 +56,16 @@ static class FixedPoint
         return unchecked((high + half + (high >> 31)) >> right);
     }
 
+    /// <summary>MultiplyByQuantizedMultiplier of TFLite for accumulators of 64 bits: x · multiplier / 2^right, ties toward +∞.</summary>
+    /// <param name="x">Below 2^47 in magnitude.</param>
+    /// <param name="multiplier">Q0.15, 2^14 to 2^15 − 1, or 0: the upper half of a Q0.31 one, rounded.</param>
+    /// <param name="right">15 less TFLite's shift: 8 to 46.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int MultiplyByReducedMultiplier(long x, int multiplier, int right)
+    {
+        return unchecked((int)((x * multiplier + (1L << (right - 1))) >> right));
+    }
+
     /// <summary>The number clamped to low … high.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Clamp(int x, int low, int high)
@@ -165,6 +175,57 @@ static class FixedPoint
         int positive = OneMinusOverOnePlus(ExpOnNegativeValues(a > 0 ? -a : a, 5));
         return a > 0 ? positive : -positive;
     }
+
+    /// <summary>LOGISTIC of TFLite on int16: 1 / (1 + e^−x) between the points of a table.</summary>
+    /// <param name="q">The stored argument.</param>
+    /// <param name="multiplier">With <paramref name="shift"/> the scale of the argument in units of 1 / (3 · 2^12).</param>
+    /// <param name="shift">0 to 31.</param>
+    /// <returns>The value in Q0.15.</returns>
+    public static int Logistic16(int q, int multiplier, int shift)
+    {
+        int scaled = Scale16(q, multiplier, shift), magnitude = scaled < 0 ? -scaled : scaled, index = magnitude >> 9;
+        int value = index >= 255 ? 0x7FFF << 10 : (Sigmoid[index] << 9) + ((magnitude & 0x1FF) * (Sigmoid[index + 1] - Sigmoid[index]));
+        return scaled >= 0 ? (value + (1 << 9)) >> 10 : ((1 << 25) - value + (1 << 9) - 1) >> 10;
+    }
+
+    /// <summary>TANH of TFLite on int16, by the same table as <see cref="Logistic16"/>.</summary>
+    /// <param name="q">The stored argument.</param>
+    /// <param name="multiplier">With <paramref name="shift"/> the scale of the argument in units of 1 / (3 · 2^12).</param>
+    /// <param name="shift">0 to 31.</param>
+    /// <returns>The value in Q0.15.</returns>
+    public static int Tanh16(int q, int multiplier, int shift)
+    {
+        int scaled = Scale16(q, multiplier, shift), magnitude = scaled < 0 ? -scaled : scaled, index = magnitude >> 8;
+        int value = index >= 255 ? 0xFFFF << 8 : (Sigmoid[index] << 8) + ((magnitude & 0xFF) * (Sigmoid[index + 1] - Sigmoid[index]));
+        return scaled >= 0 ? (value - (1 << 23) + (1 << 7)) >> 8 : (-value + (1 << 23) + (1 << 7) - 1) >> 8;
+    }
+
+    private static int Scale16(int q, int multiplier, int shift) => unchecked((q * multiplier) + (shift > 0 ? 1 << (shift - 1) : 0)) >> shift;
+
+    // sigmoid_table_uint16 of TFLite: 1 / (1 + e^-x) for x = 0, 1/24, 2/24 ..., as fractions of 2^16.
+#if ETCH_COMPILER
+    private static readonly ushort[] Sigmoid =
+#else
+    private static System.ReadOnlySpan<ushort> Sigmoid =>
+#endif
+    [
+        32768, 33451, 34133, 34813, 35493, 36169, 36843, 37513, 38180, 38841, 39498, 40149, 40794, 41432, 42064, 42688,
+        43304, 43912, 44511, 45102, 45683, 46255, 46817, 47369, 47911, 48443, 48964, 49475, 49975, 50464, 50942, 51409,
+        51865, 52311, 52745, 53169, 53581, 53983, 54374, 54755, 55125, 55485, 55834, 56174, 56503, 56823, 57133, 57433,
+        57724, 58007, 58280, 58544, 58800, 59048, 59288, 59519, 59743, 59959, 60168, 60370, 60565, 60753, 60935, 61110,
+        61279, 61441, 61599, 61750, 61896, 62036, 62172, 62302, 62428, 62549, 62666, 62778, 62886, 62990, 63090, 63186,
+        63279, 63368, 63454, 63536, 63615, 63691, 63765, 63835, 63903, 63968, 64030, 64090, 64148, 64204, 64257, 64308,
+        64357, 64405, 64450, 64494, 64536, 64576, 64614, 64652, 64687, 64721, 64754, 64786, 64816, 64845, 64873, 64900,
+        64926, 64950, 64974, 64997, 65019, 65039, 65060, 65079, 65097, 65115, 65132, 65149, 65164, 65179, 65194, 65208,
+        65221, 65234, 65246, 65258, 65269, 65280, 65291, 65301, 65310, 65319, 65328, 65337, 65345, 65352, 65360, 65367,
+        65374, 65381, 65387, 65393, 65399, 65404, 65410, 65415, 65420, 65425, 65429, 65433, 65438, 65442, 65445, 65449,
+        65453, 65456, 65459, 65462, 65465, 65468, 65471, 65474, 65476, 65479, 65481, 65483, 65485, 65488, 65489, 65491,
+        65493, 65495, 65497, 65498, 65500, 65501, 65503, 65504, 65505, 65507, 65508, 65509, 65510, 65511, 65512, 65513,
+        65514, 65515, 65516, 65517, 65517, 65518, 65519, 65520, 65520, 65521, 65522, 65522, 65523, 65523, 65524, 65524,
+        65525, 65525, 65526, 65526, 65526, 65527, 65527, 65528, 65528, 65528, 65529, 65529, 65529, 65529, 65530, 65530,
+        65530, 65530, 65531, 65531, 65531, 65531, 65531, 65532, 65532, 65532, 65532, 65532, 65532, 65533, 65533, 65533,
+        65533, 65533, 65533, 65533, 65533, 65534, 65534, 65534, 65534, 65534, 65534, 65534, 65534, 65534, 65534, 65535,
+    ];
 
     /// <summary>GetReciprocal of TFLite: 1 / x as a Q0 number and the binary exponent that goes with it.</summary>
     /// <param name="x">A sum in Q<paramref name="integerBits"/>, above 0.</param>

@@ -54,7 +54,7 @@ internal static class ConstantsWriter
     {
         string type = table.Type.Keyword();
         w.Line($"// {table.Length} × {table.Type.Name()}");
-        if (table.Length <= Small && table.Type is not (ElementType.Float32 or ElementType.UInt32))
+        if (table.Length <= Small && table.Type is not (ElementType.Float32 or ElementType.UInt32 or ElementType.Int64))
         {
             w.Line($"private static ReadOnlySpan<{type}> {name} =>");
             w.Line("[");

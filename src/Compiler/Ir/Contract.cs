@@ -68,6 +68,12 @@ internal sealed class Contract(Graph graph, Op op, Problems problems)
         RequireQuantization(factors.All(f => f.Shift <= 30), "needs scales whose quotient is below 2^30");
     }
 
+    /// <summary>Factors for accumulators of 64 bits, which TFLite applies with 16 bits of multiplier.</summary>
+    public void WideMultiplier(params Multiplier[] factors)
+    {
+        RequireQuantization(factors.All(f => f.Shift < 8), "needs scales whose quotient is below 2^7, as int16 activations have");
+    }
+
     /// <summary>Input and output store the same numbers: equal scale and zero point.</summary>
     public void SameQuantization(int input, int output)
     {
@@ -99,8 +105,13 @@ internal sealed class TensorContract(Contract contract, int id, string place)
         t => $"needs {place} as {string.Join(" or ", types.Select(type => type.Name()))}, and it is {t.Type.Name()}{Advice(t)}");
 
     /// <summary>INT8 per tensor, with at least one element.</summary>
-    public TensorContract Int8() => Type(ElementType.Int8).PerTensor().Require(
-        t => t.ElementCount > 0, Ids.Unshaped, t => $"needs {place} with elements, and it has the shape [{t.Shape}]");
+    public TensorContract Int8() => Activation(ElementType.Int8);
+
+    /// <summary>One of these types, per tensor, with at least one element; INT16 has zero point 0.</summary>
+    public TensorContract Activation(params ElementType[] types) => Type(types).PerTensor().Require(
+        t => t.ElementCount > 0, Ids.Unshaped, t => $"needs {place} with elements, and it has the shape [{t.Shape}]").Require(
+        t => t.Type != ElementType.Int16 || t.Quantization is not { ZeroPoint: not 0 }, Ids.InvalidQuantization,
+        t => $"needs {place} with zero point 0, as int16 has, and it has {t.ZeroPoint}");
 
     public TensorContract Int32() => Type(ElementType.Int32);
 
@@ -158,7 +169,8 @@ internal sealed class TensorContract(Contract contract, int id, string place)
     private static string Advice(Tensor tensor) => tensor.Type switch
     {
         ElementType.Float32 => ": convert the model with full integer quantisation (a representative data set and inference types int8)",
-        ElementType.UInt8 => ": models of the older uint8 converter have to be converted again to int8",
+        ElementType.UInt8 => ": this operator has no form for the older converter's uint8; convert the model again to int8",
+        ElementType.Int16 => ": this operator has no form for int16; convert the model to int8 activations",
         _ => "",
     };
 }

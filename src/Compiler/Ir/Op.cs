@@ -87,6 +87,8 @@ internal sealed record Table(string Name, ElementType Type, EquatableArray<byte>
 
     public static Table Of(string name, int[] values) => Of(name, ElementType.Int32, values, 4);
 
+    public static Table Of(string name, long[] values) => Of(name, ElementType.Int64, values, 8);
+
     public static Table Of(string name, float[] values) => Of(name, ElementType.Float32, values, 4);
 
     private static Table Of(string name, ElementType type, Array values, int size)

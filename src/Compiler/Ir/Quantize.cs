@@ -41,6 +41,15 @@ internal readonly record struct Multiplier(int Value, int Shift)
 
     public int Apply(int x) => FixedPoint.MultiplyByQuantizedMultiplier(x, Value, Shift);
 
+    /// <summary>The factor on an accumulator of 64 bits.</summary>
+    public int Apply(long x) => FixedPoint.MultiplyByReducedMultiplier(x, Reduced, ReducedRight);
+
+    /// <summary>The value cut to Q0.15, as MultiplyByQuantizedMultiplier of TFLite does for accumulators of 64 bits.</summary>
+    public int Reduced => Value < 0x7FFF0000 ? (Value + (1 << 15)) >> 16 : 0x7FFF;
+
+    /// <summary>The right shift that goes with <see cref="Reduced"/>, at least 8 when <see cref="Shift"/> is below 8.</summary>
+    public int ReducedRight => 15 - Shift;
+
     /// <summary>C's frexp: factor = fraction · 2^exponent with 1/2 ≤ |fraction| &lt; 1.</summary>
     public static double Frexp(double factor, out int exponent)
     {

@@ -40,6 +40,9 @@ internal sealed record Tensor
     /// <summary>The bytes of a constant, little endian; null for what an operator or the caller writes.</summary>
     public byte[]? Data { get; init; }
 
+    /// <summary>UINT8 in the file, of the older converter: <c>RebaseUInt8</c> moved its stored values and its zero point down by 128.</summary>
+    public bool WasUInt8 { get; init; }
+
     /// <summary>The tensor whose bytes this one renames, or −1. Set by <c>RemoveViews</c>.</summary>
     public int ViewOf { get; init; } = -1;
 
@@ -52,6 +55,9 @@ internal sealed record Tensor
     public float Scale => Quantization!.Scale;
 
     public int ZeroPoint => Quantization!.ZeroPoint;
+
+    /// <summary>The operators on this tensor follow TFLite's reference kernels for UINT8, whose precisions and ties differ here and there.</summary>
+    public bool HasUInt8Rules => WasUInt8 || Type == ElementType.UInt8;
 
     /// <summary>The scale of a channel of a filter, whichever way it is quantised.</summary>
     public float ScaleOf(int channel) => Quantization!.Scales[Quantization.IsPerChannel ? channel : 0];
@@ -70,6 +76,11 @@ internal sealed record Tensor
             _ => throw new InvalidOperationException($"{Name} holds no integers"),
         };
     }
+
+    /// <summary>The elements of a constant of type INT32 or INT64.</summary>
+    public long[] Longs() => Type == ElementType.Int64
+        ? [.. Enumerable.Range(0, ElementCount).Select(i => BitConverter.ToInt64(Data!, 8 * i))]
+        : [.. Integers().Select(n => (long)n)];
 
     /// <summary>True when every value of an INT64 constant fits 32 bits.</summary>
     public bool IsNarrow => Enumerable.Range(0, ElementCount).All(i => Word(Data!, (8 * i) + 4) == Word(Data!, 8 * i) >> 31);
@@ -90,6 +101,9 @@ internal sealed record Tensor
 
 internal static class ElementTypes
 {
+    /// <summary>The types of quantised activations.</summary>
+    public static readonly ElementType[] Quantized = [ElementType.Int8, ElementType.UInt8, ElementType.Int16];
+
     public static int Size(this ElementType type) => type switch
     {
         ElementType.Int16 => 2,

@@ -5,7 +5,7 @@ using Etch.Tflite;
 
 namespace Etch.Ops;
 
-/// <summary>ADD: both inputs scaled to twice the larger scale with 20 more bits, added, requantised and clamped.</summary>
+/// <summary>ADD: both inputs scaled to twice the larger scale with 20 more bits (INT16: 15), added, requantised and clamped.</summary>
 /// <remarks>Prepare of add_common.cc and reference/add.h in TFLite: the multipliers are computed in double.</remarks>
 internal sealed record Add : Op
 {
@@ -19,7 +19,7 @@ internal sealed record Add : Op
     // ---- contract ----
     public override void Check(Contract c)
     {
-        Binary.Check(c, Activation);
+        Binary.Check(c, Activation, types: ElementTypes.Quantized);
         if (c.Holds) Of(c.Graph).Check(c);
     }
 
@@ -32,25 +32,29 @@ internal sealed record Add : Op
     public override Layer SelectKernel(Graph graph, CompileOptions options) =>
         Of(graph).Layer(graph, this, "Add", "+", Quantize.Range(Activation, graph[Outputs[0]]), options);
 
-    private ScaledSum Of(Graph graph)
-    {
-        double scale1 = graph[Inputs[0]].Scale, scale2 = graph[Inputs[1]].Scale, output = graph[Outputs[0]].Scale;
-        double twice = 2 * Math.Max(scale1, scale2);
-        return new ScaledSum(
-            Multiplier.Of(scale1 / twice), Multiplier.Of(scale2 / twice), Multiplier.Of(twice / ((1 << ScaledSum.LeftShift) * output)));
-    }
+    private ScaledSum Of(Graph graph) => ScaledSum.InDouble(graph[Inputs[0]], graph[Inputs[1]], graph[Outputs[0]]);
 }
 
-/// <summary>The arithmetic of ADD and SUB: inputs shifted left by 20 bits and scaled to one scale, then the sum scaled to the output's.</summary>
-internal sealed record ScaledSum(Multiplier First, Multiplier Second, Multiplier Output)
+/// <summary>The arithmetic of ADD and SUB: inputs shifted left and scaled to one scale, then the sum scaled to the output's.</summary>
+/// <param name="LeftShift">Bits that the inputs are shifted by: 20, or 15 for INT16.</param>
+internal sealed record ScaledSum(int LeftShift, Multiplier First, Multiplier Second, Multiplier Output)
 {
-    public const int LeftShift = 20;
+    public static int LeftShiftOf(Tensor input) => input.Type == ElementType.Int16 ? 15 : 20;
+
+    /// <summary>The factors in double, as ADD has them, and SUB of TFLite for UINT8.</summary>
+    public static ScaledSum InDouble(Tensor first, Tensor second, Tensor output)
+    {
+        int leftShift = LeftShiftOf(first);
+        double scale1 = first.Scale, scale2 = second.Scale, twice = 2 * Math.Max(scale1, scale2);
+        return new ScaledSum(
+            leftShift, Multiplier.Of(scale1 / twice), Multiplier.Of(scale2 / twice), Multiplier.Of(twice / ((1 << leftShift) * (double)output.Scale)));
+    }
 
     public void Check(Contract c)
     {
         c.RequireQuantization(
             First.Shift <= 0 && Second.Shift <= 0 && Output.Shift <= 0,
-            "needs an output scale above 2^-19 of the larger input scale");
+            $"needs an output scale above 2^-{LeftShift - 1} of the larger input scale");
     }
 
     /// <summary>The clamped sum of two inputs; <paramref name="sign"/> is −1 for a difference.</summary>

@@ -22,7 +22,7 @@ internal sealed record ArgMax(bool IsMax, EquatableArray<int>? Axes) : Op
     // ---- contract ----
     public override void Check(Contract c)
     {
-        Tensor? input = c.Input(0).Type(ElementType.Int8, ElementType.Float32).Tensor;
+        Tensor? input = c.Input(0).Type(ElementType.Int8, ElementType.UInt8, ElementType.Float32).Tensor;
         c.Input(1).Int32().Elements(1);
         c.Output(0).Type(ElementType.Int32);
         c.Require(Axes is not null, "needs a constant axis");

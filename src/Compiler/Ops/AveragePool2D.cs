@@ -5,7 +5,8 @@ using Etch.Tflite;
 namespace Etch.Ops;
 
 /// <summary>AVERAGE_POOL_2D: the mean of the stored values of each window that lie inside the image, ties away from zero, clamped.</summary>
-/// <remarks>reference/integer_ops/pooling.h of TFLite. Input and output have equal quantisation.</remarks>
+/// <remarks>reference/integer_ops/pooling.h of TFLite. Input and output have equal quantisation. What was UINT8 in the file is rounded
+/// as UINT8, where no sum is negative.</remarks>
 internal sealed record AveragePool2D : Op
 {
     public required PoolOptions Pool { get; init; }
@@ -21,11 +22,15 @@ internal sealed record AveragePool2D : Op
     public override string Describe(Graph graph) => Pool.Describe(Name, graph[Inputs[0]]);
 
     // ---- reference ----
-    public override void Reference(Values values) => Pool.Reference(values, this, inside =>
+    public override void Reference(Values values)
     {
-        int acc = inside.Sum(), n = inside.Count;
-        return (acc > 0 ? acc + (n / 2) : acc - (n / 2)) / n;
-    });
+        int offset = values.Graph[Inputs[0]].WasUInt8 ? 128 : 0;
+        Pool.Reference(values, this, inside =>
+        {
+            int n = inside.Count, acc = inside.Sum() + (offset * n);
+            return ((acc > 0 ? acc + (n / 2) : acc - (n / 2)) / n) - offset;
+        });
+    }
 
     // ---- kernel ----
     public override Layer SelectKernel(Graph graph, CompileOptions options) => PoolKernel.Layer(graph, this, Pool, isAverage: true, options);

@@ -4,14 +4,18 @@ using Etch.Ir;
 
 namespace Etch.Ops;
 
-/// <summary>What operators on two int8 inputs share: they broadcast as numpy's do, with one formula for each element.</summary>
+/// <summary>What operators on two quantised inputs share: they broadcast as numpy's do, with one formula for each element.</summary>
 internal static class Binary
 {
-    public static void Check(Contract c, Activation activation = Activation.None, ElementType result = ElementType.Int8)
+    /// <summary>Demands that hold for all of them.</summary>
+    /// <param name="result">The output's type where it is not that of the inputs.</param>
+    /// <param name="types">The types that both inputs may have; INT8 when none is given.</param>
+    public static void Check(Contract c, Activation activation = Activation.None, ElementType? result = null, params ElementType[] types)
     {
-        Tensor? a = c.Input(0).Int8().Tensor, b = c.Input(1).Int8().Tensor;
-        if (result == ElementType.Int8) c.Output(0).Int8();
-        else c.Output(0).Type(result);
+        Tensor? a = c.Input(0).Activation(types.Length == 0 ? [ElementType.Int8] : types).Tensor, b = null;
+        if (a is not null) b = c.Input(1).Activation(a.Type).Tensor;
+        if (result is { } other) c.Output(0).Type(other);
+        else if (a is not null) c.Output(0).Activation(a.Type);
         c.Require(activation <= Activation.Relu6, "has an activation that is not supported");
         if (!c.Holds) return;
 
@@ -48,7 +52,7 @@ internal static class Binary
                 InvariantText.Of($"const int ActivationMin = {range.Min}, ActivationMax = {range.Max};"),
             ],
             [WithoutZeroPoints, .. lines],
-            "(sbyte)FixedPoint.Clamp(result + OutputZeroPoint, ActivationMin, ActivationMax)");
+            $"({graph[op.Outputs[0]].Type.Keyword()})FixedPoint.Clamp(result + OutputZeroPoint, ActivationMin, ActivationMax)");
 
     /// <summary>The layer; <paramref name="lines"/> may use the stored values <c>{1}</c> and <c>{2}</c>, then <paramref name="result"/> is what is stored.</summary>
     public static Layer Layer(Graph graph, Op op, string name, CompileOptions options, string[] constants, string[] lines, string result)
@@ -57,12 +61,12 @@ internal static class Binary
         Nest nest = Nest.Of(
             output.Shape.ToArray(), Shapes.Strides(output.Shape),
             Shapes.BroadcastStrides(a.Shape, output.Shape), Shapes.BroadcastStrides(b.Shape, output.Shape));
-        var kernel = new BinaryKernel(name, nest, a.IsConstant, b.IsConstant, output.Type, constants, lines, result, options.CheckOverflow);
+        var kernel = new BinaryKernel(name, nest, a.Type, a.IsConstant, b.IsConstant, output.Type, constants, lines, result, options.CheckOverflow);
         int[] inputs = [.. op.Inputs.Take(2).Where(id => !graph[id].IsConstant)];
         Table[] tables =
         [
-            .. a.IsConstant ? [new Table("Input1", ElementType.Int8, a.Data!)] : System.Array.Empty<Table>(),
-            .. b.IsConstant ? [new Table("Input2", ElementType.Int8, b.Data!)] : System.Array.Empty<Table>(),
+            .. a.IsConstant ? [new Table("Input1", a.Type, a.Data!)] : System.Array.Empty<Table>(),
+            .. b.IsConstant ? [new Table("Input2", b.Type, b.Data!)] : System.Array.Empty<Table>(),
         ];
         return new Layer(op, kernel, inputs, tables);
     }
@@ -75,7 +79,7 @@ internal static class Binary
     public const string WithoutZeroPoints = "int a = {1} - ZeroPoint1, b = {2} - ZeroPoint2;";
 
     private sealed record BinaryKernel(
-        string Operator, Nest Nest, bool IsConstant1, bool IsConstant2, ElementType OutputType,
+        string Operator, Nest Nest, ElementType Type, bool IsConstant1, bool IsConstant2, ElementType OutputType,
         EquatableArray<string> Constants, EquatableArray<string> Lines, string Result, bool IsUnchecked) : Kernel
     {
         public override string Name => Operator;
@@ -87,9 +91,9 @@ internal static class Binary
 
         public override void Emit(CodeWriter w, string method)
         {
-            const string First = "ReadOnlySpan<sbyte> input1", Second = "ReadOnlySpan<sbyte> input2";
-            string inputs = string.Join(", ", new[] { IsConstant1 ? "" : First, IsConstant2 ? "" : Second }.Where(p => p.Length > 0));
-            string tables = string.Join(", ", new[] { IsConstant1 ? First : "", IsConstant2 ? Second : "" }.Where(p => p.Length > 0));
+            string first = $"ReadOnlySpan<{Type.Keyword()}> input1", second = $"ReadOnlySpan<{Type.Keyword()}> input2";
+            string inputs = string.Join(", ", new[] { IsConstant1 ? "" : first, IsConstant2 ? "" : second }.Where(p => p.Length > 0));
+            string tables = string.Join(", ", new[] { IsConstant1 ? first : "", IsConstant2 ? second : "" }.Where(p => p.Length > 0));
             string head = (inputs.Length > 0 ? inputs + ", " : "") + $"Span<{OutputType.Keyword()}> output";
             w.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
             using (w.Method(method, head, tables))

@@ -1,10 +1,13 @@
+using System;
 using System.Collections.Generic;
 using Etch.Ir;
 using Etch.Tflite;
 
 namespace Etch.Ops;
 
-/// <summary>CONCATENATION: the inputs side by side along one dimension; all have the output's quantisation.</summary>
+/// <summary>CONCATENATION: the inputs side by side along one dimension; all have the output's quantisation, but for UINT8, where inputs that
+/// have another are requantised.</summary>
+/// <remarks>concatenation.cc of TFLite Micro; ConcatenationWithScaling of TFLite for UINT8.</remarks>
 internal sealed record Concatenation : Op
 {
     public required int Axis { get; init; }
@@ -28,7 +31,8 @@ internal sealed record Concatenation : Op
         c.Require(Axis >= -rank && Axis < rank, $"needs an axis from {-rank} to {rank - 1}, and it is {Axis}");
         for (int i = 0; i < Inputs.Count && c.Holds; i++)
         {
-            Tensor? input = StridedCopy.Check(c, i, 0);
+            Tensor? input = output.Type == ElementType.UInt8 ? c.Input(i).Activation(output.Type).Tensor : StridedCopy.Check(c, i, 0);
+            c.Output(0).Type(input is null ? output.Type : input.Type);
             c.Input(i).Rank(rank);
             if (!c.Holds) return;
             int[] expected = output.Shape.ToArray();
@@ -41,7 +45,21 @@ internal sealed record Concatenation : Op
     }
 
     // ---- reference ----
-    public override void Reference(Values values) => StridedCopy.Reference(values, this, Moves(values.Graph));
+    public override void Reference(Values values)
+    {
+        StridedCopy.Reference(values, this, Moves(values.Graph));
+        Tensor output = values.Graph[Outputs[0]];
+        if (output.Type != ElementType.UInt8) return;
+
+        // What lies in each input's block is requantised afterwards.
+        int[] y = values.Integers(Outputs[0]);
+        foreach (Move move in Moves(values.Graph))
+        {
+            Tensor input = values.Graph[Inputs[move.Input]];
+            Shapes.ForEach(move.Nest.Shape, [move.Nest.Strides[0].ToArray()], (_, at) =>
+                y[move.To + at[0]] = RequantizedInput.Apply(y[move.To + at[0]], input, output));
+        }
+    }
 
     // ---- kernel ----
     public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "Concatenation", Moves(graph));
@@ -60,4 +78,40 @@ internal sealed record Concatenation : Op
 
     /// <summary>The dimension along which the inputs lie, of tensors with <paramref name="rank"/> dimensions.</summary>
     public int Dimension(int rank) => Axis < 0 ? Axis + rank : Axis;
+}
+
+/// <summary>An input of CONCATENATION that had another quantisation than the output, where the file has UINT8: <c>RebaseUInt8</c> puts it in front.</summary>
+internal sealed record RequantizedInput : Op
+{
+    public override string Name => "CONCATENATION";
+
+    // ---- contract ----
+    public override void Check(Contract c)
+    {
+        c.Input(0).Int8();
+        c.Output(0).Int8();
+    }
+
+    public override string Describe(Graph graph) => Name + ", an input requantised";
+
+    public override bool IsElementwiseUnary => true;
+
+    // ---- reference ----
+    public override void Reference(Values values)
+    {
+        Tensor input = values.Graph[Inputs[0]], output = values.Graph[Outputs[0]];
+        values.Set(Outputs[0], Array.ConvertAll(values.Integers(Inputs[0]), q => Apply(q, input, output)));
+    }
+
+    /// <summary>The stored value with the output's quantisation: everything in single precision, rounded half away from zero.</summary>
+    public static int Apply(int q, Tensor input, Tensor output)
+    {
+        if (input.Scale == output.Scale && input.ZeroPoint == output.ZeroPoint) return q;
+
+        // In the codes of the file, whose size matters to the rounding.
+        int offset = input.WasUInt8 ? 128 : 0;
+        float scale = (float)(input.Scale * (float)(1f / output.Scale)), bias = (float)(-(input.ZeroPoint + offset) * scale);
+        double stored = Quantize.Round((float)((float)((q + offset) * scale) + bias)) + output.ZeroPoint;
+        return (int)Math.Max(output.Type.Min(), Math.Min(output.Type.Max(), stored));
+    }
 }

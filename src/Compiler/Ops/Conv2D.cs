@@ -1,5 +1,4 @@
 using System.Collections.Generic;
-using System.Linq;
 using Etch.Emit;
 using Etch.Ir;
 using Etch.Tflite;
@@ -7,14 +6,16 @@ using Etch.Tflite;
 namespace Etch.Ops;
 
 /// <summary>CONV_2D: output[y, x, o] = bias[o] + Σ (input[y·s + ky·d − pad, …, i] − input zero point) · filter[o, ky, kx, i], requantised and clamped.</summary>
-/// <remarks>TFLite 8-bit quantisation specification: input and output int8 per tensor; filter int8 OHWI, per tensor or per output
-/// channel, zero point 0; bias int32. Taps outside the image contribute nothing. Filters with fewer input channels than the
-/// input make groups.</remarks>
+/// <remarks>Types as <see cref="WeightedSum"/> says; the filter is OHWI. Taps outside the image contribute nothing. Filters with fewer
+/// input channels than the input make groups.</remarks>
 internal sealed record Conv2D : Op
 {
     public required WindowOptions Options { get; init; }
 
     public required Activation Activation { get; init; }
+
+    /// <summary>With INT16 and without a bias, accumulators have the 32 bits of a bias of INT32.</summary>
+    public required bool HasNarrowSums { get; init; }
 
     public override string Name => "CONV_2D";
 
@@ -25,27 +26,28 @@ internal sealed record Conv2D : Op
         Outputs = r.Outputs,
         Options = r.Window(dilationSlot: 4),
         Activation = r.Activation(3),
+        HasNarrowSums = r.Byte(6) == Schema.Int32Type,
     };
 
     // ---- contract ----
     public override void Check(Contract c)
     {
-        Tensor? input = c.Input(0).Int8().Rank(4).Tensor;
-        Tensor? filter = c.Input(1).Type(ElementType.Int8).Constant().Rank(4).PerChannel(axis: 0).Symmetric().Tensor;
-        Tensor? output = c.Output(0).Int8().Rank(4).Tensor;
+        TensorContract x = c.Input(0), w = c.Input(1), y = c.Output(0);
+        if (WeightedSum.Check(c, x, w, y, axis: 0) && !x.Tensor!.HasUInt8Rules) w.Symmetric();
+        Tensor? input = x.Rank(4).Tensor, filter = w.Rank(4).Tensor;
+        y.Rank(4);
         c.Require(Options.IsValid, "needs strides and dilations from 1 to 32767");
         c.Require(Activation <= Activation.Relu6, "has an activation that is not supported");
         if (!c.Holds) return;
 
         int depth = filter!.Shape[3], outputs = filter.Shape[0];
-        c.Optional(2).Int32().Constant().Elements(outputs);
         c.Require(
             depth > 0 && input!.Shape[3] % depth == 0 && outputs % (input.Shape[3] / depth) == 0,
             $"needs input channels that are a multiple of the filter's and outputs that the groups divide, and it has {input!.Shape[3]}, {depth} and {outputs}");
         Window2D window = Geometry(c.Graph);
-        c.Require((long)window.Taps * depth <= Window2D.MaxCopiedBytes, $"needs windows of at most {Window2D.MaxCopiedBytes} bytes");
+        c.Require((long)window.Taps * depth * input!.Type.Size() <= Window2D.MaxCopiedBytes, $"needs windows of at most {Window2D.MaxCopiedBytes} bytes");
         c.Output(0).Shape(input.Shape[0], window.OutputHeight, window.OutputWidth, outputs);
-        c.Multiplier(Multipliers(c.Graph));
+        WeightedSum.CheckBias(c, 2, input, Multipliers(c.Graph), IsWide(c.Graph));
     }
 
     public override string Describe(Graph graph) => $"{Name} {Geometry(graph).Describe(Options)}{Activation.Describe()}";
@@ -60,8 +62,9 @@ internal sealed record Conv2D : Op
     public override void Reference(Values values)
     {
         Tensor input = values.Graph[Inputs[0]], filter = values.Graph[Inputs[1]], output = values.Graph[Outputs[0]];
-        int[] x = values.Integers(Inputs[0]), w = values.Integers(Inputs[1]), y = new int[output.ElementCount];
-        int[]? bias = Input(2) < 0 ? null : values.Integers(Inputs[2]);
+        int[] x = values.Integers(Inputs[0]), w = WeightedSum.Weights(filter), y = new int[output.ElementCount];
+        long[]? bias = Input(2) < 0 ? null : values.Graph[Inputs[2]].Longs();
+        bool isWide = IsWide(values.Graph);
         Window2D g = Geometry(values.Graph);
         Multiplier[] multipliers = Multipliers(values.Graph);
         (int, int) range = Ir.Quantize.Range(Activation, output);
@@ -73,7 +76,7 @@ internal sealed record Conv2D : Op
         for (int ox = 0; ox < g.OutputWidth; ox++)
         for (int oc = 0; oc < outputs; oc++)
         {
-            int acc = bias?[oc] ?? 0;
+            long acc = bias?[oc] ?? 0;
             for (int ky = 0; ky < g.FilterHeight; ky++)
             for (int kx = 0; kx < g.FilterWidth; kx++)
             {
@@ -84,7 +87,7 @@ internal sealed record Conv2D : Op
                 for (int i = 0; i < depth; i++) acc = unchecked(acc + ((x[source + i] - input.ZeroPoint) * w[weight + i]));
             }
 
-            y[at++] = Requantization.Apply(acc, multipliers[oc], output.ZeroPoint, range);
+            y[at++] = Requantization.Apply(acc, multipliers[oc], output.ZeroPoint, range, isWide);
         }
 
         values.Set(Outputs[0], y);
@@ -95,31 +98,32 @@ internal sealed record Conv2D : Op
     {
         Tensor filter = graph[Inputs[1]];
         int groups = graph[Inputs[0]].Shape[3] / filter.Shape[3];
-        return Layer(graph, this, Geometry(graph), filter.Integers(), groups, Multipliers(graph), Activation, options);
+        return Layer(graph, this, Geometry(graph), WeightedSum.Weights(filter), groups, Multipliers(graph), IsWide(graph), Activation, options);
     }
 
-    /// <summary>The layer of a convolution whose inputs are those of <paramref name="op"/> and whose filter is OHWI.</summary>
+    /// <summary>The layer of a convolution whose inputs are those of <paramref name="op"/>; the filter is OHWI and without zero points.</summary>
     public static Layer Layer(
-        Graph graph, Op op, Window2D window, int[] filter, int groups, Multiplier[] multipliers, Activation activation, CompileOptions options)
+        Graph graph, Op op, Window2D window, int[] filter, int groups, Multiplier[] multipliers, bool isWide, Activation activation,
+        CompileOptions options)
     {
         Tensor input = graph[op.Inputs[0]], output = graph[op.Outputs[0]];
         int outputs = output.Shape[3], depth = input.Shape[3] / groups;
         int rows = window.IsPointwise ? 1 : window.FilterHeight, rowLength = window.FilterWidth * depth;
-        int[]? biasOfFile = op.Inputs.Count > 2 && op.Inputs[2] >= 0 ? graph[op.Inputs[2]].Integers() : null;
+        long[]? biasOfFile = op.Inputs.Count > 2 && op.Inputs[2] >= 0 ? graph[op.Inputs[2]].Longs() : null;
         (int, int) range = Ir.Quantize.Range(activation, output);
-        (int[] bias, long[] bounds) = DotProducts.Fold(
-            filter, biasOfFile, outputs, rows * rowLength, input.ZeroPoint, multipliers, output.ZeroPoint, range);
-        var tables = new List<Table>
-        {
-            Table.Of("Filter", [.. DotProducts.Pack(filter, outputs, rows, rowLength, groups).Select(w => (sbyte)w)]),
-            Table.Of("Bias", DotProducts.Pad(bias, groups)),
-        };
+        (long[] bias, long[] bounds) = DotProducts.Fold(
+            filter, biasOfFile, outputs, rows * rowLength, input, multipliers, output.ZeroPoint, range, isWide);
+        var tables = new List<Table> { WeightedSum.Table(DotProducts.Pack(filter, outputs, rows, rowLength, groups)) };
+        ElementType filterType = tables[0].Type;
         Requantization requantization = Requantization.Of(
-            multipliers, bounds, output, range, tables, values => DotProducts.Pad(values, groups));
+            multipliers, bias, bounds, isWide, output, range, tables, values => DotProducts.Pad(values, groups));
         (int unroll, bool unrollRows) = DotProducts.ChooseUnrolling(rows, rowLength, options);
         var kernel = new Conv2DKernel(
             input.Shape[0],
-            new WindowRows { Window = window, InputChannels = input.Shape[3], OutputChannels = outputs, Groups = groups, Fill = input.ZeroPoint },
+            new WindowRows
+            {
+                Window = window, InputChannels = input.Shape[3], OutputChannels = outputs, Groups = groups, Type = input.Type, Fill = input.ZeroPoint,
+            },
             new DotProducts
             {
                 Rows = rows,
@@ -131,7 +135,7 @@ internal sealed record Conv2D : Op
                 MayVectorise = options.Vectors,
                 Unroll = unroll,
                 UnrollRows = unrollRows,
-                FilterType = ElementType.Int8,
+                FilterType = filterType,
                 Output = requantization,
                 IsUnchecked = options.CheckOverflow,
             });
@@ -164,6 +168,8 @@ internal sealed record Conv2D : Op
         return Window2D.Of(graph[Inputs[0]], filter.Shape[1], filter.Shape[2], Options);
     }
 
+    private bool IsWide(Graph graph) => WeightedSum.IsWide(graph, this, HasNarrowSums);
+
     private Multiplier[] Multipliers(Graph graph) =>
-        Requantization.Factors(graph[Inputs[0]], graph[Inputs[1]], graph[Outputs[0]], graph[Inputs[1]].Shape[0]);
+        WeightedSum.Factors(graph[Inputs[0]], graph[Inputs[1]], graph[Outputs[0]], graph[Inputs[1]].Shape[0]);
 }

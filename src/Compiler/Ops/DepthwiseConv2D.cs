@@ -1,5 +1,4 @@
 using System.Collections.Generic;
-using System.Linq;
 using Etch.Emit;
 using Etch.Ir;
 using Etch.Tflite;
@@ -7,8 +6,8 @@ using Etch.Tflite;
 namespace Etch.Ops;
 
 /// <summary>DEPTHWISE_CONV_2D: output[y, x, i·m + j] = bias + Σ (input[y·s + ky·d − pad, …, i] − input zero point) · filter[0, ky, kx, i·m + j].</summary>
-/// <remarks>TFLite 8-bit quantisation specification: as CONV_2D, but the filter is 1HWO and its scales lie along dimension 3;
-/// m is the depth multiplier, output channels over input channels.</remarks>
+/// <remarks>As CONV_2D, but the filter is 1HWO and its scales lie along dimension 3, and with INT16 the bias is INT64; m is the depth
+/// multiplier, output channels over input channels.</remarks>
 internal sealed record DepthwiseConv2D : Op
 {
     public required WindowOptions Options { get; init; }
@@ -29,20 +28,20 @@ internal sealed record DepthwiseConv2D : Op
     // ---- contract ----
     public override void Check(Contract c)
     {
-        Tensor? input = c.Input(0).Int8().Rank(4).Tensor;
-        Tensor? filter = c.Input(1).Type(ElementType.Int8).Constant().Rank(4).PerChannel(axis: 3).Symmetric().Tensor;
-        c.Output(0).Int8().Rank(4);
+        TensorContract x = c.Input(0), w = c.Input(1), y = c.Output(0);
+        if (WeightedSum.Check(c, x, w, y, axis: 3) && !x.Tensor!.HasUInt8Rules) w.Symmetric();
+        Tensor? input = x.Rank(4).Tensor, filter = w.Rank(4).Tensor;
+        y.Rank(4);
         c.Require(Options.IsValid, "needs strides and dilations from 1 to 32767");
         c.Require(Activation <= Activation.Relu6, "has an activation that is not supported");
         if (!c.Holds) return;
 
         int channels = input!.Shape[3], outputs = filter!.Shape[3];
-        c.Optional(2).Int32().Constant().Elements(outputs);
         c.Require(filter.Shape[0] == 1 && outputs % channels == 0, $"needs a filter [1, height, width, a multiple of {channels}], and it has [{filter.Shape}]");
         Window2D window = Geometry(c.Graph);
-        c.Require((long)window.Taps * channels <= Window2D.MaxCopiedBytes, $"needs windows of at most {Window2D.MaxCopiedBytes} bytes");
+        c.Require((long)window.Taps * channels * input.Type.Size() <= Window2D.MaxCopiedBytes, $"needs windows of at most {Window2D.MaxCopiedBytes} bytes");
         c.Output(0).Shape(input.Shape[0], window.OutputHeight, window.OutputWidth, outputs);
-        c.Multiplier(Multipliers(c.Graph));
+        WeightedSum.CheckBias(c, 2, input, Multipliers(c.Graph), IsWide(c.Graph), isOnlyWide: true);
     }
 
     public override string Describe(Graph graph) => $"{Name} {Geometry(graph).Describe(Options)}{Activation.Describe()}";
@@ -57,8 +56,9 @@ internal sealed record DepthwiseConv2D : Op
     public override void Reference(Values values)
     {
         Tensor input = values.Graph[Inputs[0]], filter = values.Graph[Inputs[1]], output = values.Graph[Outputs[0]];
-        int[] x = values.Integers(Inputs[0]), w = values.Integers(Inputs[1]), y = new int[output.ElementCount];
-        int[]? bias = Input(2) < 0 ? null : values.Integers(Inputs[2]);
+        int[] x = values.Integers(Inputs[0]), w = WeightedSum.Weights(filter), y = new int[output.ElementCount];
+        long[]? bias = Input(2) < 0 ? null : values.Graph[Inputs[2]].Longs();
+        bool isWide = IsWide(values.Graph);
         Window2D g = Geometry(values.Graph);
         Multiplier[] multipliers = Multipliers(values.Graph);
         (int, int) range = Ir.Quantize.Range(Activation, output);
@@ -70,7 +70,7 @@ internal sealed record DepthwiseConv2D : Op
         for (int ox = 0; ox < g.OutputWidth; ox++)
         for (int oc = 0; oc < outputs; oc++)
         {
-            int acc = bias?[oc] ?? 0;
+            long acc = bias?[oc] ?? 0;
             for (int ky = 0; ky < g.FilterHeight; ky++)
             for (int kx = 0; kx < g.FilterWidth; kx++)
             {
@@ -80,7 +80,7 @@ internal sealed record DepthwiseConv2D : Op
                 acc = unchecked(acc + ((x[source] - input.ZeroPoint) * w[(((ky * g.FilterWidth) + kx) * outputs) + oc]));
             }
 
-            y[at++] = Requantization.Apply(acc, multipliers[oc], output.ZeroPoint, range);
+            y[at++] = Requantization.Apply(acc, multipliers[oc], output.ZeroPoint, range, isWide);
         }
 
         values.Set(Outputs[0], y);
@@ -94,7 +94,7 @@ internal sealed record DepthwiseConv2D : Op
         int channels = input.Shape[3], outputs = filter.Shape[3], taps = window.Taps;
 
         // OHW: channel by channel, each with its taps.
-        int[] stored = filter.Integers();
+        int[] stored = WeightedSum.Weights(filter);
         int[] weights = new int[stored.Length];
         for (int oc = 0; oc < outputs; oc++)
         {
@@ -102,28 +102,31 @@ internal sealed record DepthwiseConv2D : Op
         }
 
         Multiplier[] multipliers = Multipliers(graph);
+        bool isWide = IsWide(graph);
 
         // One input channel: every output channel sees all of the input, as in CONV_2D.
-        if (channels == 1) return Conv2D.Layer(graph, this, window, weights, groups: 1, multipliers, Activation, options);
+        if (channels == 1) return Conv2D.Layer(graph, this, window, weights, groups: 1, multipliers, isWide, Activation, options);
 
         (int, int) range = Ir.Quantize.Range(Activation, output);
-        int[]? biasOfFile = Input(2) < 0 ? null : graph[Inputs[2]].Integers();
-        (int[] bias, long[] bounds) = DotProducts.Fold(weights, biasOfFile, outputs, taps, input.ZeroPoint, multipliers, output.ZeroPoint, range);
+        long[]? biasOfFile = Input(2) < 0 ? null : graph[Inputs[2]].Longs();
+        (long[] bias, long[] bounds) = DotProducts.Fold(weights, biasOfFile, outputs, taps, input, multipliers, output.ZeroPoint, range, isWide);
         int[] packed = PairLayout.Pack(outputs, 1, taps, (oc, tap) => weights[(oc * taps) + tap]);
-        var tables = new List<Table> { Table.Of("Filter", [.. packed.Select(w => (sbyte)w)]), Table.Of("Bias", PairLayout.Pad(bias)) };
-        Requantization requantization = Requantization.Of(multipliers, bounds, output, range, tables, PairLayout.Pad);
+        var tables = new List<Table> { WeightedSum.Table(packed) };
+        ElementType filterType = tables[0].Type;
+        Requantization requantization = Requantization.Of(multipliers, bias, bounds, isWide, output, range, tables, PairLayout.Pad);
         var kernel = new DepthwiseKernel(
             input.Shape[0],
-            new WindowRows { Window = window, InputChannels = channels, OutputChannels = outputs, Fill = input.ZeroPoint },
+            new WindowRows { Window = window, InputChannels = channels, OutputChannels = outputs, Type = input.Type, Fill = input.ZeroPoint },
+            filterType,
             requantization,
             IsUnrolled: options.Unroll != UnrollPolicy.None && taps <= (options.Unroll == UnrollPolicy.Full ? 400 : 64),
-            IsVectorised: options.Vectors && channels == outputs && requantization.OnlyRight && taps <= 400,
+            IsVectorised: options.Vectors && channels == outputs && input.Type == ElementType.Int8 && filterType == ElementType.Int8 && requantization.OnlyRight && taps <= 400,
             IsUnchecked: options.CheckOverflow);
         return new Layer(this, kernel, new[] { Inputs[0] }, tables.ToArray());
     }
 
     private sealed record DepthwiseKernel(
-        int Images, WindowRows Windows, Requantization Output, bool IsUnrolled, bool IsVectorised, bool IsUnchecked) : Kernel
+        int Images, WindowRows Windows, ElementType FilterType, Requantization Output, bool IsUnrolled, bool IsVectorised, bool IsUnchecked) : Kernel
     {
         public override string Name => "DepthwiseConv2D";
 
@@ -137,14 +140,14 @@ internal sealed record DepthwiseConv2D : Op
 
         public override void Emit(CodeWriter w, string method)
         {
-            string parameters = Output.Parameters(ElementType.Int8);
+            string parameters = Output.Parameters(FilterType), element = Windows.Type.Keyword();
             Windows.Emit(w, method, parameters, Output.Arguments);
             w.Line();
 
             Window2D g = Windows.Window;
             int depthMultiplier = Windows.OutputChannels / Windows.InputChannels;
             w.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
-            using (w.Method(method + "_Run", "ReadOnlySpan<sbyte> window, int rowStride, Span<sbyte> output", parameters))
+            using (w.Method(method + "_Run", $"ReadOnlySpan<{element}> window, int rowStride, Span<{element}> output", parameters))
             {
                 w.Line($"const int FilterHeight = {g.FilterHeight}, FilterWidth = {g.FilterWidth};");
                 w.Line($"const int InputChannels = {Windows.InputChannels}, OutputChannels = {Windows.OutputChannels}, Step = {g.StrideX} * InputChannels;");
@@ -153,8 +156,8 @@ internal sealed record DepthwiseConv2D : Op
                 w.Line();
                 if (IsVectorised) Output.EmitVectorCall(w, "Depthwise", "FilterHeight, FilterWidth");
                 w.Line("// The caller sliced window and output to what is read and written here.");
-                w.Line("ref sbyte pixel = ref MemoryMarshal.GetReference(window);");
-                w.Line("ref sbyte stored = ref MemoryMarshal.GetReference(output);");
+                w.Line($"ref {element} pixel = ref MemoryMarshal.GetReference(window);");
+                w.Line($"ref {element} stored = ref MemoryMarshal.GetReference(output);");
                 w.Line("int count = output.Length / OutputChannels;");
                 using (w.Unchecked(IsUnchecked))
                 using (w.Block("for (int i = 0; i < count; i++)"))
@@ -181,21 +184,21 @@ internal sealed record DepthwiseConv2D : Op
             using (w.Block($"for (int oc = {begin}; oc < {end}; oc++)"))
             {
                 string first = PairLayout.First("oc", PairLayout.Wide(Windows.OutputChannels), PairLayout.Even(g.Taps), isWide);
-                w.Line($"ref sbyte weights = ref Unsafe.Add(ref MemoryMarshal.GetReference(filter), {first});");
-                w.Line($"ref sbyte taps = ref Unsafe.Add(ref pixel, {(isOneToOne ? "oc" : "oc / DepthMultiplier")});");
-                w.Line("int acc = bias[oc];");
+                w.Line($"ref {FilterType.Keyword()} weights = ref Unsafe.Add(ref MemoryMarshal.GetReference(filter), {first});");
+                w.Line($"ref {Windows.Type.Keyword()} taps = ref Unsafe.Add(ref pixel, {(isOneToOne ? "oc" : "oc / DepthMultiplier")});");
+                w.Line($"{Output.Accumulator.Keyword()} acc = bias[oc];");
                 if (IsUnrolled) EmitTaps(w, g, pairStride);
                 else EmitTapLoop(w, pairStride);
                 w.Line($"Unsafe.Add(ref stored, oc) = {Output.Expression("acc", "oc")};");
             }
         }
 
-        private static void EmitTaps(CodeWriter w, Window2D g, int pairStride)
+        private void EmitTaps(CodeWriter w, Window2D g, int pairStride)
         {
             for (int ky = 0; ky < g.FilterHeight; ky++)
             {
                 string row = ky == 0 ? "taps" : InvariantText.Of($"row{ky}");
-                if (ky > 0) w.Line($"ref sbyte {row} = ref Unsafe.Add(ref taps, {ky} * rowStride);");
+                if (ky > 0) w.Line($"ref {Windows.Type.Keyword()} {row} = ref Unsafe.Add(ref taps, {ky} * rowStride);");
                 for (int kx = 0; kx < g.FilterWidth; kx++)
                 {
                     int tap = (ky * g.FilterWidth) + kx;
@@ -224,6 +227,8 @@ internal sealed record DepthwiseConv2D : Op
         return Window2D.Of(graph[Inputs[0]], filter.Shape[1], filter.Shape[2], Options);
     }
 
+    private bool IsWide(Graph graph) => WeightedSum.IsWide(graph, this, hasNarrowSums: false);
+
     private Multiplier[] Multipliers(Graph graph) =>
-        Requantization.Factors(graph[Inputs[0]], graph[Inputs[1]], graph[Outputs[0]], graph[Inputs[1]].Shape[3]);
+        WeightedSum.Factors(graph[Inputs[0]], graph[Inputs[1]], graph[Outputs[0]], graph[Inputs[1]].Shape[3]);
 }

@@ -5,9 +5,9 @@ using Etch.Tflite;
 
 namespace Etch.Ops;
 
-/// <summary>DEQUANTIZE: scale · (q − zero point), an int8 or uint8 tensor to float32 at the model's edge.</summary>
+/// <summary>DEQUANTIZE: scale · (q − zero point), an int8, uint8 or int16 tensor to float32 at the model's edge.</summary>
 /// <remarks>dequantize.cc of TFLite Micro multiplies in double and rounds once; the product of a float and a number of at most
-/// nine bits is exact in double, so that one multiplication in single precision gives the same.</remarks>
+/// 17 bits is exact in double, so that one multiplication in single precision gives the same.</remarks>
 internal sealed record Dequantize : Op
 {
     public override string Name => "DEQUANTIZE";
@@ -18,7 +18,7 @@ internal sealed record Dequantize : Op
     // ---- contract ----
     public override void Check(Contract c)
     {
-        Tensor? input = c.Input(0).Type(ElementType.Int8, ElementType.UInt8).PerTensor().Tensor;
+        Tensor? input = c.Input(0).Type(ElementTypes.Quantized).PerTensor().Tensor;
         c.Output(0).Type(ElementType.Float32);
         if (c.Holds) c.Output(0).Shape(input!.Shape.ToArray());
     }

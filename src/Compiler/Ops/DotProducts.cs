@@ -42,7 +42,7 @@ internal static class PairLayout
         return packed;
     }
 
-    public static int[] Pad(int[] values) => [.. values, .. new int[Padded(values.Length) - values.Length]];
+    public static long[] Pad(long[] values) => [.. values, .. new long[Padded(values.Length) - values.Length]];
 
     /// <summary>The element of a channel's first weight, as an expression in <paramref name="oc"/>.</summary>
     public static string First(string oc, int wide, int taps, bool isWide) => isWide
@@ -66,13 +66,13 @@ internal sealed record DotProducts
     /// <summary>Rows of the filter.</summary>
     public required int Rows { get; init; }
 
-    /// <summary>Neighbouring bytes of a window's row: filter width times input channels.</summary>
+    /// <summary>Neighbouring elements of a window's row: filter width times input channels.</summary>
     public required int RowLength { get; init; }
 
     /// <summary>Output channels that one window gives.</summary>
     public required int Outputs { get; init; }
 
-    /// <summary>Bytes between the windows of neighbouring pixels.</summary>
+    /// <summary>Elements between the windows of neighbouring pixels.</summary>
     public required int Step { get; init; }
 
     /// <summary>Above 1, the method takes a group and uses that group's filters.</summary>
@@ -90,7 +90,7 @@ internal sealed record DotProducts
     /// <summary>No loop over filter rows is left either.</summary>
     public required bool UnrollRows { get; init; }
 
-    /// <summary>INT8, or INT16 for filters whose zero point was subtracted at compile time.</summary>
+    /// <summary>INT8, or INT16 for filters that lost their zero point at compile time and do not fit INT8 any more.</summary>
     public required ElementType FilterType { get; init; }
 
     public required Requantization Output { get; init; }
@@ -108,7 +108,9 @@ internal sealed record DotProducts
 
     private int WidenedBytes => 2 * Taps * (Pixels >= Tile ? Tile : 1);
 
-    private bool IsVectorised => MayVectorise && Groups == 1 && FilterType == ElementType.Int8 && Output.OnlyRight && WidenedBytes <= MostWidened;
+    private string Element => Output.Type.Keyword();
+
+    private bool IsVectorised => MayVectorise && Groups == 1 && Output.Type == ElementType.Int8 && FilterType == ElementType.Int8 && Output.OnlyRight && WidenedBytes <= MostWidened;
 
     // One load, multiplication and addition.
     private const int TapBytes = 11;
@@ -141,7 +143,7 @@ internal sealed record DotProducts
     }
 
     /// <summary>Values of the output channels, group by group filled up to whole blocks.</summary>
-    public static int[] Pad(int[] values, int groups)
+    public static long[] Pad(long[] values, int groups)
     {
         int perGroup = values.Length / groups;
         return [.. Enumerable.Range(0, groups).SelectMany(group => PairLayout.Pad([.. values.Skip(group * perGroup).Take(perGroup)]))];
@@ -152,12 +154,14 @@ internal sealed record DotProducts
     /// are all zero always stores the same number; its bias and factor become small ones that give that number, since training
     /// leaves such channels with scales and biases that would cost the whole layer the shorter requantisation.
     /// </summary>
-    /// <param name="filter">For each output channel <paramref name="length"/> weights.</param>
+    /// <param name="filter">For each output channel <paramref name="length"/> weights, without zero points.</param>
     /// <param name="multipliers">By channel; those of constant channels are replaced.</param>
-    public static (int[] Bias, long[] Bounds) Fold(
-        int[] filter, int[]? bias, int outputs, int length, int zeroPoint, Multiplier[] multipliers, int outputZeroPoint, (int, int) range)
+    public static (long[] Bias, long[] Bounds) Fold(
+        int[] filter, long[]? bias, int outputs, int length, Tensor input, Multiplier[] multipliers, int outputZeroPoint, (int, int) range, bool isWide)
     {
-        int[] folded = new int[outputs];
+        // The largest magnitude of an input without its zero point.
+        long largest = input.Type == ElementType.Int16 ? 1 << 15 : 255;
+        long[] folded = new long[outputs];
         long[] bounds = new long[outputs];
         for (int oc = 0; oc < outputs; oc++)
         {
@@ -168,16 +172,17 @@ internal sealed record DotProducts
                 magnitude += Math.Abs((long)filter[(oc * length) + i]);
             }
 
-            int start = bias?[oc] ?? 0;
-            if (magnitude == 0)
+            long start = bias?[oc] ?? 0;
+            if (magnitude == 0 && !isWide)
             {
                 // A quarter of four times the number: 2^30 / 2^31, shifted right by one.
                 start = 4 * (Requantization.Apply(start, multipliers[oc], outputZeroPoint, range) - outputZeroPoint);
                 multipliers[oc] = new Multiplier(1 << 30, -1);
             }
 
-            folded[oc] = unchecked((int)(start - (zeroPoint * sum)));
-            bounds[oc] = Math.Abs((long)start) + (255 * magnitude);
+            folded[oc] = isWide ? start : unchecked((int)(start - (input.ZeroPoint * sum)));
+            bounds[oc] = Math.Abs(Math.Max(start, -long.MaxValue)) + (largest * magnitude);
+            if (bounds[oc] < 0) bounds[oc] = long.MaxValue;
         }
 
         return (folded, bounds);
@@ -187,7 +192,7 @@ internal sealed record DotProducts
     {
         w.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
         string group = Groups > 1 ? ", int group" : "";
-        using (w.Method(method + "_Run", $"ReadOnlySpan<sbyte> window, int rowStride, Span<sbyte> output{group}", Parameters))
+        using (w.Method(method + "_Run", $"ReadOnlySpan<{Element}> window, int rowStride, Span<{Element}> output{group}", Parameters))
         {
             w.Line($"const int Rows = {Rows}, RowLength = {RowLength}, OutputChannels = {Outputs}, Step = {Step};");
             Output.EmitConstants(w);
@@ -195,8 +200,8 @@ internal sealed record DotProducts
             if (Groups > 1) EmitGroup(w);
             if (IsVectorised) Output.EmitVectorCall(w, "DotProducts", "Rows, RowLength");
             w.Line("// The caller sliced window and output to what is read and written here.");
-            w.Line("ref sbyte pixel = ref MemoryMarshal.GetReference(window);");
-            w.Line("ref sbyte stored = ref MemoryMarshal.GetReference(output);");
+            w.Line($"ref {Element} pixel = ref MemoryMarshal.GetReference(window);");
+            w.Line($"ref {Element} stored = ref MemoryMarshal.GetReference(output);");
             w.Line("int count = output.Length / OutputChannels;");
             using (w.Unchecked(IsUnchecked))
             using (w.Block("for (int i = 0; i < count; i++)"))
@@ -253,14 +258,14 @@ internal sealed record DotProducts
         string Channel(int lane) => lane == 0 ? oc : InvariantText.Of($"{oc} + {lane}");
         var start = new List<string>();
         for (int lane = 0; lane < lanes; lane++) start.Add(InvariantText.Of($"acc{lane} = bias[{Channel(lane)}]"));
-        w.Line("int " + string.Join(", ", start) + ";");
+        w.Line($"{Output.Accumulator.Keyword()} {string.Join(", ", start)};");
 
         if (UnrollRows)
         {
             for (int row = 0; row < Rows; row++)
             {
                 string source = row == 0 ? "pixel" : InvariantText.Of($"row{row}");
-                if (row > 0) w.Line($"ref sbyte {source} = ref Unsafe.Add(ref pixel, {row} * rowStride);");
+                if (row > 0) w.Line($"ref {Element} {source} = ref Unsafe.Add(ref pixel, {row} * rowStride);");
                 EmitTaps(w, lanes, source, row * PairLayout.Even(RowLength), RowLength, pairStride);
             }
         }
@@ -272,7 +277,7 @@ internal sealed record DotProducts
         {
             using (w.Block("for (int ky = 0; ky < Rows; ky++)"))
             {
-                w.Line("ref sbyte row = ref Unsafe.Add(ref pixel, ky * rowStride);");
+                w.Line($"ref {Element} row = ref Unsafe.Add(ref pixel, ky * rowStride);");
                 EmitRow(w, lanes, "row", pairStride);
             }
         }
@@ -299,7 +304,7 @@ internal sealed record DotProducts
         {
             using (w.Block($"for (int tap = 0; tap < {whole}; tap += {Unroll})"))
             {
-                w.Line($"ref sbyte taps = ref Unsafe.Add(ref {row}, tap);");
+                w.Line($"ref {Element} taps = ref Unsafe.Add(ref {row}, tap);");
                 EmitTaps(w, lanes, "taps", 0, Unroll, pairStride);
                 Advance(Unroll);
             }
@@ -308,7 +313,7 @@ internal sealed record DotProducts
         if (rest == 0) return;
         using (w.Block(""))
         {
-            w.Line($"ref sbyte taps = ref Unsafe.Add(ref {row}, {whole});");
+            w.Line($"ref {Element} taps = ref Unsafe.Add(ref {row}, {whole});");
             EmitTaps(w, lanes, "taps", 0, rest, pairStride);
             Advance(rest);
         }

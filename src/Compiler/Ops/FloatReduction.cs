@@ -27,7 +27,7 @@ internal sealed record FloatReduction(string SchemaName, Reduction Reduction) : 
         r => new FloatReduction(name, Reduction.Import(r)) { Inputs = r.Inputs, Outputs = r.Outputs };
 
     // ---- contract ----
-    public override void Check(Contract c) => Reduction.Check(c, ElementType.Float32);
+    public override void Check(Contract c) => Reduction.Check(c, isFloat: true);
 
     public override string Describe(Graph graph) => Name + " of float32";
 

@@ -8,14 +8,17 @@ using Etch.Tflite;
 namespace Etch.Ops;
 
 /// <summary>FULLY_CONNECTED: output[b, u] = bias[u] + Σ (input[b, i] − input zero point) · (filter[u, i] − filter zero point), requantised and clamped.</summary>
-/// <remarks>TFLite 8-bit quantisation specification: input and output int8 per tensor; filter int8 [units, depth], per tensor or
-/// per unit; bias int32. The batch is what remains of the input's elements.</remarks>
+/// <remarks>Types as <see cref="WeightedSum"/> says; the filter is [units, depth] and, per tensor, may have any zero point. The batch is
+/// what remains of the input's elements.</remarks>
 internal sealed record FullyConnected : Op
 {
     public required Activation Activation { get; init; }
 
     /// <summary>FullyConnectedOptionsWeightsFormat: 0 is the plain layout.</summary>
     public required int WeightsFormat { get; init; }
+
+    /// <summary>With INT16 and without a bias, accumulators have the 32 bits of a bias of INT32.</summary>
+    public required bool HasNarrowSums { get; init; }
 
     public override string Name => "FULLY_CONNECTED";
 
@@ -26,29 +29,29 @@ internal sealed record FullyConnected : Op
         Outputs = r.Outputs,
         Activation = r.Activation(0),
         WeightsFormat = r.Byte(1),
+        HasNarrowSums = r.Byte(4) == Schema.Int32Type,
     };
 
     // ---- contract ----
     public override void Check(Contract c)
     {
-        Tensor? input = c.Input(0).Int8().Tensor;
-        Tensor? filter = c.Input(1).Type(ElementType.Int8).Constant().Rank(2).PerChannel(axis: 0).Tensor;
-        Tensor? output = c.Output(0).Int8().Tensor;
+        TensorContract x = c.Input(0), w = c.Input(1), y = c.Output(0);
+        WeightedSum.Check(c, x, w, y, axis: 0);
+        Tensor? input = x.Tensor, filter = w.Rank(2).Tensor, output = y.Tensor;
         c.Require(WeightsFormat == 0, "has shuffled weights, which are not supported");
         c.Require(Activation <= Activation.Relu6, "has an activation that is not supported");
         if (!c.Holds) return;
 
         int units = filter!.Shape[0], depth = filter.Shape[1];
-        if (filter.Quantization!.IsPerChannel) c.Input(1).Symmetric();
-        else c.Input(1).PerTensor();
-        Tensor? bias = c.Optional(2).Int32().Constant().Elements(units).Tensor;
+        if (filter.Quantization!.IsPerChannel) w.Symmetric();
+        else w.PerTensor();
         c.Require(depth > 0 && input!.ElementCount % depth == 0, $"needs an input whose size is a multiple of the filter's depth {depth}, and it has the shape [{input!.Shape}]");
         if (!c.Holds) return;
         c.Output(0).Elements(input!.ElementCount / depth * units);
-        c.Multiplier(Multipliers(c.Graph));
+        WeightedSum.CheckBias(c, 2, input, Multipliers(c.Graph), IsWide(c.Graph));
 
         // Prepare of fully_connected_common.cc refuses a bias whose scale is not that of the products.
-        if (bias?.Quantization is { } q && !filter.Quantization!.IsPerChannel)
+        if (c.Holds && c.Optional(2).Tensor?.Quantization is { } q && !filter.Quantization!.IsPerChannel)
         {
             double product = (float)(input.Scale * filter.Scale);
             c.RequireQuantization(
@@ -65,8 +68,9 @@ internal sealed record FullyConnected : Op
     public override void Reference(Values values)
     {
         Tensor input = values.Graph[Inputs[0]], filter = values.Graph[Inputs[1]], output = values.Graph[Outputs[0]];
-        int[] x = values.Integers(Inputs[0]), w = values.Integers(Inputs[1]), y = new int[output.ElementCount];
-        int[]? bias = Input(2) < 0 ? null : values.Integers(Inputs[2]);
+        int[] x = values.Integers(Inputs[0]), w = WeightedSum.Weights(filter), y = new int[output.ElementCount];
+        long[]? bias = Input(2) < 0 ? null : values.Graph[Inputs[2]].Longs();
+        bool isWide = IsWide(values.Graph);
         Multiplier[] multipliers = Multipliers(values.Graph);
         (int, int) range = Ir.Quantize.Range(Activation, output);
         int units = filter.Shape[0], depth = filter.Shape[1];
@@ -74,13 +78,13 @@ internal sealed record FullyConnected : Op
         for (int b = 0; b < x.Length / depth; b++)
         for (int unit = 0; unit < units; unit++)
         {
-            int acc = bias?[unit] ?? 0;
+            long acc = bias?[unit] ?? 0;
             for (int i = 0; i < depth; i++)
             {
-                acc = unchecked(acc + ((x[(b * depth) + i] - input.ZeroPoint) * (w[(unit * depth) + i] - filter.ZeroPoint)));
+                acc = unchecked(acc + ((x[(b * depth) + i] - input.ZeroPoint) * w[(unit * depth) + i]));
             }
 
-            y[(b * units) + unit] = Requantization.Apply(acc, multipliers[unit], output.ZeroPoint, range);
+            y[(b * units) + unit] = Requantization.Apply(acc, multipliers[unit], output.ZeroPoint, range, isWide);
         }
 
         values.Set(Outputs[0], y);
@@ -91,19 +95,16 @@ internal sealed record FullyConnected : Op
     {
         Tensor input = graph[Inputs[0]], filter = graph[Inputs[1]], output = graph[Outputs[0]];
         int units = filter.Shape[0], depth = filter.Shape[1];
-        int[] weights = [.. filter.Integers().Select(w => w - filter.ZeroPoint)];
+        int[] weights = WeightedSum.Weights(filter);
         Multiplier[] multipliers = Multipliers(graph);
+        bool isWide = IsWide(graph);
         (int, int) range = Ir.Quantize.Range(Activation, output);
-        int[]? biasOfFile = Input(2) < 0 ? null : graph[Inputs[2]].Integers();
-        (int[] bias, long[] bounds) = DotProducts.Fold(weights, biasOfFile, units, depth, input.ZeroPoint, multipliers, output.ZeroPoint, range);
+        long[]? biasOfFile = Input(2) < 0 ? null : graph[Inputs[2]].Longs();
+        (long[] bias, long[] bounds) = DotProducts.Fold(weights, biasOfFile, units, depth, input, multipliers, output.ZeroPoint, range, isWide);
         int[] packed = DotProducts.Pack(weights, units, 1, depth, groups: 1);
-        bool isNarrow = filter.ZeroPoint == 0;
-        var tables = new List<Table>
-        {
-            isNarrow ? Table.Of("Filter", [.. packed.Select(w => (sbyte)w)]) : Table.Of("Filter", [.. packed.Select(w => (short)w)]),
-            Table.Of("Bias", PairLayout.Pad(bias)),
-        };
-        Requantization requantization = Requantization.Of(multipliers, bounds, output, range, tables, PairLayout.Pad);
+        var tables = new List<Table> { WeightedSum.Table(packed) };
+        ElementType filterType = tables[0].Type;
+        Requantization requantization = Requantization.Of(multipliers, bias, bounds, isWide, output, range, tables, PairLayout.Pad);
         (int unroll, bool unrollRows) = DotProducts.ChooseUnrolling(1, depth, options);
         var kernel = new FullyConnectedKernel(input.ElementCount / depth, new DotProducts
         {
@@ -115,7 +116,7 @@ internal sealed record FullyConnected : Op
             MayVectorise = options.Vectors,
             Unroll = unroll,
             UnrollRows = unrollRows,
-            FilterType = isNarrow ? ElementType.Int8 : ElementType.Int16,
+            FilterType = filterType,
             Output = requantization,
             IsUnchecked = options.CheckOverflow,
         });
@@ -132,7 +133,8 @@ internal sealed record FullyConnected : Op
 
         public override void Emit(CodeWriter w, string method)
         {
-            using (w.Method(method, "ReadOnlySpan<sbyte> input, Span<sbyte> output", Dots.Parameters))
+            string element = Dots.Output.Type.Keyword();
+            using (w.Method(method, $"ReadOnlySpan<{element}> input, Span<{element}> output", Dots.Parameters))
             {
                 w.Line($"{method}_Run(input.Slice(0, {InputRows * Dots.RowLength}), 0, output.Slice(0, {InputRows * Dots.Outputs}), {Dots.Output.Arguments});");
             }
@@ -141,6 +143,8 @@ internal sealed record FullyConnected : Op
             Dots.Emit(w, method);
         }
     }
+
+    private bool IsWide(Graph graph) => WeightedSum.IsWide(graph, this, HasNarrowSums);
 
     // Prepare of fully_connected_common.cc: per unit in double; per tensor the product of the scales is rounded to float first.
     private Multiplier[] Multipliers(Graph graph)

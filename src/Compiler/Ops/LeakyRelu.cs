@@ -1,4 +1,5 @@
 using System;
+using Etch.Emit;
 using Etch.Ir;
 using Etch.Tflite;
 
@@ -18,8 +19,8 @@ internal sealed record LeakyRelu : Op
     // ---- contract ----
     public override void Check(Contract c)
     {
-        Tensor? input = c.Input(0).Int8().Tensor;
-        c.Output(0).Int8();
+        Tensor? input = c.Input(0).Activation(ElementTypes.Quantized).Tensor;
+        if (input is not null) c.Output(0).Activation(input.Type);
         c.Require(!float.IsNaN(Alpha) && !float.IsInfinity(Alpha), "needs a finite alpha");
         if (!c.Holds) return;
         c.Output(0).Shape(input!.Shape.ToArray());
@@ -40,8 +41,27 @@ internal sealed record LeakyRelu : Op
         {
             int x = q - input.ZeroPoint;
             int scaled = x >= 0 ? above.Apply(x) : sign * below.Apply(x);
-            return FixedPoint.Clamp(scaled + output.ZeroPoint, -128, 127);
+            return FixedPoint.Clamp(unchecked(scaled + output.ZeroPoint), output.Type.Min(), output.Type.Max());
         }));
+    }
+
+    // ---- kernel ----
+    public override Layer SelectKernel(Graph graph, CompileOptions options)
+    {
+        (Multiplier above, Multiplier below) = Factors(graph);
+        return Elementwise.Layer(
+            graph, this, "LeakyRelu", options,
+            [
+                InvariantText.Of($"const int Multiplier = {above.Value}, Shift = {above.Shift};"),
+                InvariantText.Of($"const int AlphaMultiplier = {below.Value}, AlphaShift = {below.Shift};"),
+            ],
+            [
+                "int x = {1};",
+                "int scaled = x >= 0",
+                "    ? FixedPoint.MultiplyByQuantizedMultiplier(x, Multiplier, Shift)",
+                $"    : {(Alpha < 0 ? "-" : "")}FixedPoint.MultiplyByQuantizedMultiplier(x, AlphaMultiplier, AlphaShift);",
+            ],
+            "(short)FixedPoint.Clamp(scaled, short.MinValue, short.MaxValue)");
     }
 
     private (Multiplier Above, Multiplier Below) Factors(Graph graph)

@@ -30,9 +30,8 @@ internal sealed record Lookup(Op Source, EquatableArray<int> Results) : Op
     public override Layer SelectKernel(Graph graph, CompileOptions options)
     {
         Tensor input = graph[Inputs[0]], output = graph[Outputs[0]];
-        byte[] bytes = new byte[256];
-        for (int i = 0; i < 256; i++) bytes[i] = unchecked((byte)Results[i]);
-        return new Layer(this, new LookupKernel(input.Type, output.Type), new[] { Inputs[0] }, new[] { new Table("Results", output.Type, bytes) });
+        var results = new Table("Results", output.Type, Values.Bytes(output.Type, Results.ToArray()));
+        return new Layer(this, new LookupKernel(input.Type, output.Type), new[] { Inputs[0] }, new[] { results });
     }
 
     private sealed record LookupKernel(ElementType InputType, ElementType OutputType) : Kernel

@@ -17,12 +17,13 @@ internal sealed record Maximum(bool IsMaximum) : Op
     public static Op ImportMinimum(OperatorReader r) => new Maximum(false) { Inputs = r.Inputs, Outputs = r.Outputs };
 
     // ---- contract ----
-    public override void Check(Contract c) => Binary.Check(c);
+    public override void Check(Contract c) => Binary.Check(c, types: ElementTypes.Quantized);
 
     // ---- reference ----
     public override void Reference(Values values) => Binary.ReferenceOfStored(values, this, IsMaximum ? Math.Max : Math.Min);
 
     // ---- kernel ----
     public override Layer SelectKernel(Graph graph, CompileOptions options) => Binary.Layer(
-        graph, this, IsMaximum ? "Maximum" : "Minimum", options, [], ["int a = {1}, b = {2};"], $"(sbyte)Math.{(IsMaximum ? "Max" : "Min")}(a, b)");
+        graph, this, IsMaximum ? "Maximum" : "Minimum", options, [], ["int a = {1}, b = {2};"],
+        $"({graph[Outputs[0]].Type.Keyword()})Math.{(IsMaximum ? "Max" : "Min")}(a, b)");
 }

@@ -29,15 +29,17 @@ internal sealed record Mean(bool IsMean, Reduction Reduction) : Op
     public override void Reference(Values values)
     {
         Multiplier factor = Factor(values.Graph);
-        int zeroPoint = values.Graph[Outputs[0]].ZeroPoint;
+        Tensor output = values.Graph[Outputs[0]];
+        (int, int) range = Quantize.Range(Activation.None, output);
         Reduction.Reference(
-            values, this, Start(values.Graph), (acc, q) => unchecked(acc + q), acc => Requantization.Apply(acc, factor, zeroPoint, (-128, 127)));
+            values, this, Start(values.Graph), (acc, q) => unchecked(acc + q), acc => Requantization.Apply(acc, factor, output.ZeroPoint, range));
     }
 
     // ---- kernel ----
     public override Layer SelectKernel(Graph graph, CompileOptions options)
     {
         Multiplier factor = Factor(graph);
+        ElementType type = graph[Outputs[0]].Type;
         string result = IsMean ? "mean" : "sum";
         return Reduction.Layer(
             graph, this, IsMean ? "Mean" : "Sum", options,
@@ -47,7 +49,7 @@ internal sealed record Mean(bool IsMean, Reduction Reduction) : Op
             ],
             "Start", "acc += {0};",
             [$"int {result} = FixedPoint.MultiplyByQuantizedMultiplier(acc, Multiplier, Shift) + OutputZeroPoint;"],
-            $"(sbyte)FixedPoint.Clamp({result}, -128, 127)");
+            InvariantText.Of($"({type.Keyword()})FixedPoint.Clamp({result}, {type.Min()}, {type.Max()})"));
     }
 
     private int Start(Graph graph) => unchecked(-graph[Inputs[0]].ZeroPoint * Reduction.Elements(graph, this));

@@ -5,7 +5,8 @@ using Etch.Tflite;
 namespace Etch.Ops;
 
 /// <summary>MUL: (a − za) · (b − zb), requantised by sa · sb / so and clamped.</summary>
-/// <remarks>Prepare of mul_common.cc in TFLite Micro: the multiplier is computed in double.</remarks>
+/// <remarks>Prepare of mul_common.cc in TFLite Micro: the multiplier is computed in double. For UINT8 that of mul.cc in TFLite: in single
+/// precision.</remarks>
 internal sealed record Mul : Op
 {
     public required Activation Activation { get; init; }
@@ -18,7 +19,7 @@ internal sealed record Mul : Op
     // ---- contract ----
     public override void Check(Contract c)
     {
-        Binary.Check(c, Activation);
+        Binary.Check(c, Activation, types: ElementTypes.Quantized);
         if (c.Holds) c.Multiplier(Factor(c.Graph));
     }
 
@@ -43,6 +44,9 @@ internal sealed record Mul : Op
             ["int result = FixedPoint.MultiplyByQuantizedMultiplier(a * b, Multiplier, Shift);"]);
     }
 
-    private Multiplier Factor(Graph graph) =>
-        Multiplier.Of((double)graph[Inputs[0]].Scale * graph[Inputs[1]].Scale / graph[Outputs[0]].Scale);
+    private Multiplier Factor(Graph graph)
+    {
+        float first = graph[Inputs[0]].Scale, second = graph[Inputs[1]].Scale, output = graph[Outputs[0]].Scale;
+        return Multiplier.Of(graph[Inputs[0]].HasUInt8Rules ? (float)((float)(first * second) / output) : (double)first * second / output);
+    }
 }

@@ -4,7 +4,7 @@ using Etch.Tflite;
 
 namespace Etch.Ops;
 
-/// <summary>PAD and PADV2: the input surrounded by the output's zero point, or by the stored value that input 2 of PADV2 holds.</summary>
+/// <summary>PAD and PADV2: the input surrounded by the output's zero point (INT16: by 0), or by the stored value that input 2 of PADV2 holds.</summary>
 /// <remarks>pad.cc of TFLite Micro.</remarks>
 /// <param name="SchemaName">Which of the two it is.</param>
 internal sealed record Pad(string SchemaName) : Op
@@ -48,7 +48,7 @@ internal sealed record Pad(string SchemaName) : Op
     public double Value(Graph graph)
     {
         Tensor output = graph[Outputs[0]];
-        if (!HasValue) return output.Quantization is null ? 0 : output.ZeroPoint;
+        if (!HasValue) return output.Quantization is null || output.Type == ElementType.Int16 ? 0 : output.ZeroPoint;
         return output.Type == ElementType.Float32 ? graph[Inputs[2]].Floats()[0] : Integers(graph, 2)[0];
     }
 

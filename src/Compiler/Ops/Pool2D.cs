@@ -13,17 +13,19 @@ internal sealed record PoolOptions(WindowOptions Window, int FilterHeight, int F
 
     public void Check(Contract c)
     {
-        Tensor? input = c.Input(0).Int8().Rank(4).Tensor;
-        c.Output(0).Int8().Rank(4);
+        Tensor? input = c.Input(0).Activation(ElementTypes.Quantized).Rank(4).Tensor;
+        if (input is not null) c.Output(0).Activation(input.Type).Rank(4);
         c.SameQuantization(0, 0);
         c.Require(Window.IsValid && FilterHeight is > 0 and < 0x8000 && FilterWidth is > 0 and < 0x8000, "needs strides and a filter size from 1 to 32767");
         c.Require(Activation <= Activation.Relu6, "has an activation that is not supported");
         if (!c.Holds) return;
 
-        Window2D window = Geometry(input!);
+        // Sums of as many inputs stay inside 32 bits.
+        int most = input!.Type == ElementType.Int16 ? 1 << 15 : 1 << 22;
+        Window2D window = Geometry(input);
         c.Require(
-            window.IsInside ? window.Taps <= 1 << 24 : (long)window.Taps * input!.Shape[3] <= Window2D.MaxCopiedBytes,
-            $"needs windows of at most {1 << 24} pixels, and of at most {Window2D.MaxCopiedBytes} bytes where they reach outside the image");
+            window.IsInside ? window.Taps <= most : (long)window.Taps * input!.Shape[3] * input.Type.Size() <= Window2D.MaxCopiedBytes,
+            $"needs windows of at most {most} pixels, and of at most {Window2D.MaxCopiedBytes} bytes where they reach outside the image");
         c.Output(0).Shape(input!.Shape[0], window.OutputHeight, window.OutputWidth, input.Shape[3]);
     }
 
@@ -62,7 +64,9 @@ internal sealed record PoolOptions(WindowOptions Window, int FilterHeight, int F
 }
 
 /// <summary>A pool, row by row: an average or a maximum over each window, channel by channel.</summary>
-internal sealed record PoolKernel(bool IsAverage, int Images, WindowRows Windows, int Min, int Max, bool IsUnrolled) : Kernel
+/// <param name="Offset">What is added to each input of an average, and taken away from the result: 128 for a tensor that was UINT8, so
+/// that ties are rounded as in the file's type.</param>
+internal sealed record PoolKernel(bool IsAverage, int Offset, int Images, WindowRows Windows, int Min, int Max, bool IsUnrolled) : Kernel
 {
     public override string Name => IsAverage ? "AveragePool2D" : "MaxPool2D";
 
@@ -84,11 +88,12 @@ internal sealed record PoolKernel(bool IsAverage, int Images, WindowRows Windows
             Window = window,
             InputChannels = input.Shape[3],
             OutputChannels = input.Shape[3],
-            Fill = isAverage ? 0 : sbyte.MinValue,
+            Fill = isAverage ? (input.WasUInt8 ? -128 : 0) : input.Type.Min(),
             CountsTaps = isAverage,
+            Type = input.Type,
         };
         bool isUnrolled = options.Unroll != UnrollPolicy.None && window.Taps <= (options.Unroll == UnrollPolicy.Full ? 400 : 32);
-        return new Layer(op, new PoolKernel(isAverage, input.Shape[0], windows, min, max, isUnrolled), new[] { op.Inputs[0] }, Array.Empty<Table>());
+        return new Layer(op, new PoolKernel(isAverage, input.WasUInt8 ? 128 : 0, input.Shape[0], windows, min, max, isUnrolled), new[] { op.Inputs[0] }, Array.Empty<Table>());
     }
 
     public override void Emit(CodeWriter w, string method)
@@ -97,26 +102,27 @@ internal sealed record PoolKernel(bool IsAverage, int Images, WindowRows Windows
         w.Line();
         Window2D g = Windows.Window;
         w.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
-        using (w.Method(method + "_Run", "ReadOnlySpan<sbyte> window, int rowStride, Span<sbyte> output" + (IsAverage ? ", int taps" : "")))
+        string element = Windows.Type.Keyword();
+        using (w.Method(method + "_Run", $"ReadOnlySpan<{element}> window, int rowStride, Span<{element}> output" + (IsAverage ? ", int taps" : "")))
         {
             w.Line($"const int FilterHeight = {g.FilterHeight}, FilterWidth = {g.FilterWidth}, Channels = {Windows.OutputChannels}, StrideX = {g.StrideX};");
             w.Line($"const int ActivationMin = {Min}, ActivationMax = {Max};");
             w.Line();
             w.Line("// The caller sliced window and output to what is read and written here.");
-            w.Line("ref sbyte pixel = ref MemoryMarshal.GetReference(window);");
-            w.Line("ref sbyte stored = ref MemoryMarshal.GetReference(output);");
+            w.Line($"ref {element} pixel = ref MemoryMarshal.GetReference(window);");
+            w.Line($"ref {element} stored = ref MemoryMarshal.GetReference(output);");
             w.Line("int count = output.Length / Channels;");
             if (IsAverage) w.Line("int half = taps / 2;");
             using (w.Block("for (int i = 0; i < count; i++)"))
             {
                 using (w.Block("for (int c = 0; c < Channels; c++)"))
                 {
-                    w.Line("ref sbyte first = ref Unsafe.Add(ref pixel, c);");
-                    w.Line(IsAverage ? "int acc = 0;" : "int acc = sbyte.MinValue;");
+                    w.Line($"ref {element} first = ref Unsafe.Add(ref pixel, c);");
+                    w.Line(!IsAverage ? $"int acc = {element}.MinValue;" : Offset == 0 ? "int acc = 0;" : $"int acc = {Offset} * FilterHeight * FilterWidth;");
                     if (IsUnrolled) EmitTaps(w, g);
                     else EmitTapLoop(w);
-                    if (IsAverage) w.Line("acc = (acc > 0 ? acc + half : acc - half) / taps;");
-                    w.Line("Unsafe.Add(ref stored, c) = (sbyte)FixedPoint.Clamp(acc, ActivationMin, ActivationMax);");
+                    if (IsAverage) w.Line(Offset == 0 ? "acc = (acc > 0 ? acc + half : acc - half) / taps;" : $"acc = ((acc + half) / taps) - {Offset};");
+                    w.Line($"Unsafe.Add(ref stored, c) = ({element})FixedPoint.Clamp(acc, ActivationMin, ActivationMax);");
                 }
 
                 w.Line();
@@ -133,7 +139,7 @@ internal sealed record PoolKernel(bool IsAverage, int Images, WindowRows Windows
         for (int ky = 0; ky < g.FilterHeight; ky++)
         {
             string row = ky == 0 ? "first" : InvariantText.Of($"row{ky}");
-            if (ky > 0) w.Line($"ref sbyte {row} = ref Unsafe.Add(ref first, {ky} * rowStride);");
+            if (ky > 0) w.Line($"ref {Windows.Type.Keyword()} {row} = ref Unsafe.Add(ref first, {ky} * rowStride);");
             for (int kx = 0; kx < g.FilterWidth; kx++) w.Line(Step(kx == 0 ? row : InvariantText.Of($"Unsafe.Add(ref {row}, {kx} * Channels)")));
         }
     }

@@ -5,7 +5,8 @@ using Etch.Tflite;
 namespace Etch.Ops;
 
 /// <summary>PRELU: x where x ≥ 0, else alpha · x, each requantised by its own factor; alpha broadcasts to the input.</summary>
-/// <remarks>prelu_common.cc of TFLite Micro and reference/prelu.h: both factors are computed in double.</remarks>
+/// <remarks>prelu_common.cc of TFLite Micro and reference/prelu.h: both factors are computed in double; for UINT8, as in TFLite, in
+/// single precision.</remarks>
 internal sealed record Prelu : Op
 {
     public override string Name => "PRELU";
@@ -16,7 +17,7 @@ internal sealed record Prelu : Op
     // ---- contract ----
     public override void Check(Contract c)
     {
-        Binary.Check(c);
+        Binary.Check(c, types: ElementTypes.Quantized);
         if (!c.Holds) return;
         (Multiplier above, Multiplier below) = Factors(c.Graph);
         c.Multiplier(above, below);
@@ -26,10 +27,11 @@ internal sealed record Prelu : Op
     public override void Reference(Values values)
     {
         (Multiplier above, Multiplier below) = Factors(values.Graph);
-        int zeroPoint = values.Graph[Outputs[0]].ZeroPoint;
+        Tensor output = values.Graph[Outputs[0]];
+        (int, int) range = Quantize.Range(Activation.None, output);
         Binary.Reference(values, this, (x, alpha) => x >= 0
-            ? Requantization.Apply(x, above, zeroPoint, (-128, 127))
-            : Requantization.Apply(x * alpha, below, zeroPoint, (-128, 127)));
+            ? Requantization.Apply(x, above, output.ZeroPoint, range)
+            : Requantization.Apply(x * alpha, below, output.ZeroPoint, range));
     }
 
     // ---- kernel ----
@@ -37,7 +39,7 @@ internal sealed record Prelu : Op
     {
         (Multiplier above, Multiplier below) = Factors(graph);
         return Binary.Layer(
-            graph, this, "Prelu", (-128, 127), options,
+            graph, this, "Prelu", Quantize.Range(Activation.None, graph[Outputs[0]]), options,
             [
                 InvariantText.Of($"const int Multiplier = {above.Value}, Shift = {above.Shift};"),
                 InvariantText.Of($"const int AlphaMultiplier = {below.Value}, AlphaShift = {below.Shift};"),
@@ -51,6 +53,12 @@ internal sealed record Prelu : Op
 
     private (Multiplier Above, Multiplier Below) Factors(Graph graph)
     {
+        if (graph[Inputs[0]].HasUInt8Rules)
+        {
+            float x = graph[Inputs[0]].Scale, a = graph[Inputs[1]].Scale, y = graph[Outputs[0]].Scale;
+            return (Multiplier.Of((float)(x / y)), Multiplier.Of((float)((float)(x * a) / y)));
+        }
+
         double input = graph[Inputs[0]].Scale, alpha = graph[Inputs[1]].Scale, output = graph[Outputs[0]].Scale;
         return (Multiplier.Of(input / output), Multiplier.Of(input * alpha / output));
     }

@@ -6,7 +6,7 @@ using Etch.Tflite;
 
 namespace Etch.Ops;
 
-/// <summary>QUANTIZE: float32 to int8 or uint8 at the model's edge, or an 8-bit tensor to another quantisation (a table).</summary>
+/// <summary>QUANTIZE: float32 to int8, uint8 or int16 at the model's edge, or integers to another quantisation or type (8 bits by a table).</summary>
 /// <remarks>quantize_common.cc of TFLite Micro. From float: x / scale in single precision, rounded half away from zero.</remarks>
 internal sealed record QuantizeOp : Op
 {
@@ -18,8 +18,17 @@ internal sealed record QuantizeOp : Op
     // ---- contract ----
     public override void Check(Contract c)
     {
-        Tensor? input = c.Input(0).Type(ElementType.Int8, ElementType.UInt8, ElementType.Float32).Tensor;
-        c.Output(0).Type(ElementType.Int8, ElementType.UInt8).PerTensor();
+        Tensor? input = c.Input(0).Type(ElementType.Int8, ElementType.UInt8, ElementType.Int16, ElementType.Int32, ElementType.Float32).Tensor;
+        if (input is null) return;
+        ElementType[] types = input.Type switch
+        {
+            ElementType.Float32 => [ElementType.Int8, ElementType.UInt8, ElementType.Int16],
+            ElementType.UInt8 => [ElementType.Int8, ElementType.UInt8],
+            ElementType.Int8 => [ElementType.Int8, ElementType.UInt8, ElementType.Int16, ElementType.Int32],
+            ElementType.Int16 => [ElementType.Int8, ElementType.Int16, ElementType.Int32],
+            _ => [ElementType.Int8, ElementType.Int16],
+        };
+        c.Output(0).Type(types).PerTensor();
         if (!c.Holds) return;
         c.Output(0).Shape(input!.Shape.ToArray());
         if (input.Type == ElementType.Float32) return;
@@ -42,13 +51,28 @@ internal sealed record QuantizeOp : Op
 
         Multiplier factor = Factor(values.Graph);
         values.Set(Outputs[0], Array.ConvertAll(
-            values.Integers(Inputs[0]), q => Requantization.Apply(q - input.ZeroPoint, factor, output.ZeroPoint, (min, max))));
+            values.Integers(Inputs[0]), q => Requantization.Apply(unchecked(q - input.ZeroPoint), factor, output.ZeroPoint, (min, max))));
     }
 
     // ---- kernel ----
     public override Layer SelectKernel(Graph graph, CompileOptions options)
     {
-        Tensor output = graph[Outputs[0]];
+        Tensor input = graph[Inputs[0]], output = graph[Outputs[0]];
+        if (input.Type != ElementType.Float32)
+        {
+            // Of 16 or 32 bits: those of 8 became a table.
+            Multiplier factor = Factor(graph);
+            string type = output.Type.Keyword();
+            string result = "FixedPoint.MultiplyByQuantizedMultiplier({1} - ZeroPoint, Multiplier, Shift) + OutputZeroPoint";
+            return Elementwise.Layer(
+                graph, this, "Requantize", options,
+                [
+                    InvariantText.Of($"const int ZeroPoint = {input.ZeroPoint}, OutputZeroPoint = {output.ZeroPoint};"),
+                    InvariantText.Of($"const int Multiplier = {factor.Value}, Shift = {factor.Shift};"),
+                ],
+                [], output.Type == ElementType.Int32 ? result : $"({type})FixedPoint.Clamp({result}, {type}.MinValue, {type}.MaxValue)");
+        }
+
         return new Layer(this, new QuantizeKernel(output.Type, output.Scale, output.ZeroPoint), new[] { Inputs[0] }, Array.Empty<Table>());
     }
 

@@ -25,10 +25,14 @@ internal sealed record ReduceMax(bool IsMax, Reduction Reduction) : Op
 
     // ---- reference ----
     public override void Reference(Values values) =>
-        Reduction.Reference(values, this, (int)(IsMax ? sbyte.MinValue : sbyte.MaxValue), IsMax ? Math.Max : Math.Min, acc => acc);
+        Reduction.Reference(values, this, IsMax ? values.Graph[Inputs[0]].Type.Min() : values.Graph[Inputs[0]].Type.Max(), IsMax ? Math.Max : Math.Min, acc => acc);
 
     // ---- kernel ----
-    public override Layer SelectKernel(Graph graph, CompileOptions options) => Reduction.Layer(
-        graph, this, IsMax ? "ReduceMax" : "ReduceMin", options, [],
-        IsMax ? "sbyte.MinValue" : "sbyte.MaxValue", IsMax ? "acc = Math.Max(acc, {0});" : "acc = Math.Min(acc, {0});", [], "(sbyte)acc");
+    public override Layer SelectKernel(Graph graph, CompileOptions options)
+    {
+        string type = graph[Inputs[0]].Type.Keyword();
+        return Reduction.Layer(
+            graph, this, IsMax ? "ReduceMax" : "ReduceMin", options, [],
+            IsMax ? $"{type}.MinValue" : $"{type}.MaxValue", IsMax ? "acc = Math.Max(acc, {0});" : "acc = Math.Min(acc, {0});", [], $"({type})acc");
+    }
 }

@@ -13,12 +13,11 @@ internal sealed record Reduction(EquatableArray<int>? Axes, bool KeepDims)
     public static Reduction Import(OperatorReader r) => new(r.Integers(1), r.Bool(0));
 
     /// <summary>Demands that hold for all of them; afterwards <see cref="Elements"/> is defined while the contract holds.</summary>
-    public void Check(Contract c, ElementType type = ElementType.Int8)
+    public void Check(Contract c, bool isFloat = false)
     {
-        bool isFloat = type == ElementType.Float32;
-        Tensor? input = isFloat ? c.Input(0).Type(type).Tensor : c.Input(0).Int8().Tensor;
-        if (isFloat) c.Output(0).Type(type);
-        else c.Output(0).Int8();
+        Tensor? input = isFloat ? c.Input(0).Type(ElementType.Float32).Tensor : c.Input(0).Activation(ElementTypes.Quantized).Tensor;
+        if (isFloat) c.Output(0).Type(ElementType.Float32);
+        else if (input is not null) c.Output(0).Activation(input.Type);
         c.Input(1).Int32();
         c.Require(Axes is not null, "needs constant axes");
         if (!c.Holds) return;

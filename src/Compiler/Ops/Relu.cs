@@ -1,4 +1,5 @@
 using System;
+using Etch.Emit;
 using Etch.Ir;
 using Etch.Tflite;
 
@@ -16,8 +17,8 @@ internal sealed record Relu : Op
     // ---- contract ----
     public override void Check(Contract c)
     {
-        Tensor? input = c.Input(0).Int8().Tensor;
-        c.Output(0).Int8();
+        Tensor? input = c.Input(0).Activation(ElementTypes.Quantized).Tensor;
+        if (input is not null) c.Output(0).Activation(input.Type);
         if (!c.Holds) return;
         c.Output(0).Shape(input!.Shape.ToArray());
         c.Multiplier(Factor(c.Graph));
@@ -30,9 +31,20 @@ internal sealed record Relu : Op
     {
         Multiplier factor = Factor(values.Graph);
         Tensor input = values.Graph[Inputs[0]], output = values.Graph[Outputs[0]];
-        (int, int) range = (Math.Max(-128, output.ZeroPoint), 127);
+        (int, int) range = Quantize.Range(Activation.Relu, output);
         values.Set(Outputs[0], Array.ConvertAll(
             values.Integers(Inputs[0]), q => Requantization.Apply(q - input.ZeroPoint, factor, output.ZeroPoint, range)));
+    }
+
+    // ---- kernel ----
+    public override Layer SelectKernel(Graph graph, CompileOptions options)
+    {
+        Multiplier factor = Factor(graph);
+        return Elementwise.Layer(
+            graph, this, "Relu", options,
+            [InvariantText.Of($"const int Multiplier = {factor.Value}, Shift = {factor.Shift};")],
+            ["int scaled = FixedPoint.MultiplyByQuantizedMultiplier({1}, Multiplier, Shift);"],
+            "(short)FixedPoint.Clamp(scaled, 0, short.MaxValue)");
     }
 
     private Multiplier Factor(Graph graph) => Multiplier.Of((float)(graph[Inputs[0]].Scale / graph[Outputs[0]].Scale));

@@ -1,4 +1,5 @@
 using System;
+using Etch.Emit;
 using Etch.Ir;
 using Etch.Tflite;
 
@@ -16,8 +17,8 @@ internal sealed record Relu6 : Op
     // ---- contract ----
     public override void Check(Contract c)
     {
-        Tensor? input = c.Input(0).Int8().Tensor;
-        c.Output(0).Int8();
+        Tensor? input = c.Input(0).Activation(ElementTypes.Quantized).Tensor;
+        if (input is not null) c.Output(0).Activation(input.Type);
         if (c.Holds) c.Output(0).Shape(input!.Shape.ToArray());
     }
 
@@ -28,5 +29,14 @@ internal sealed record Relu6 : Op
     {
         (int Min, int Max) range = Quantize.Range(Activation.Relu6, values.Graph[Inputs[0]]);
         values.Set(Outputs[0], Array.ConvertAll(values.Integers(Inputs[0]), q => FixedPoint.Clamp(q, range.Min, range.Max)));
+    }
+
+    // ---- kernel ----
+    public override Layer SelectKernel(Graph graph, CompileOptions options)
+    {
+        (int min, int max) = Quantize.Range(Activation.Relu6, graph[Inputs[0]]);
+        return Elementwise.Layer(
+            graph, this, "Relu6", options,
+            [InvariantText.Of($"const int ActivationMin = {min}, ActivationMax = {max};")], [], "(short)FixedPoint.Clamp({1}, ActivationMin, ActivationMax)");
     }
 }

@@ -9,47 +9,62 @@ namespace Etch.Ops;
 /// <summary>How an accumulator becomes a stored output: multiplied, rounded twice, moved by the zero point, clamped.</summary>
 /// <param name="IsPerChannel">The multipliers come from tables, one for each output channel; else they are constants.</param>
 /// <param name="Multiplier">The multiplier of all channels; 0 when per channel.</param>
-/// <param name="Shift">The right shift of all channels when <paramref name="OnlyRight"/>, else TFLite's shift; 0 when per channel.</param>
+/// <param name="Shift">The right shift of all channels when <paramref name="OnlyRight"/> or wide, else TFLite's shift; 0 when per channel.</param>
 /// <param name="OnlyRight">Every shift goes right by at least 1 and every accumulator is proved below 2^30: the shorter form is exact.</param>
 internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shift, bool OnlyRight, int ZeroPoint, int Min, int Max)
 {
+    /// <summary>The type of what is stored: INT8 or INT16.</summary>
+    public required ElementType Type { get; init; }
+
+    /// <summary>Accumulators have 64 bits in TFLite: the multiplier is one of 16 bits, the shift goes right, and there is one rounding.</summary>
+    public required bool IsWide { get; init; }
+
+    /// <summary>The type that accumulators need: INT64 where those of <see cref="IsWide"/> may leave 32 bits.</summary>
+    public required ElementType Accumulator { get; init; }
+
     /// <summary>The arguments that carry a layer's tables to a method with <see cref="Parameters"/>.</summary>
     public string Arguments => IsPerChannel ? "filter, bias, multiplier, shift" : "filter, bias";
 
     /// <summary>The parameters of an emitted method that carry a layer's tables.</summary>
     public string Parameters(ElementType filter) =>
-        $"ReadOnlySpan<{filter.Keyword()}> filter, ReadOnlySpan<int> bias{(IsPerChannel ? ", ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> shift" : "")}";
+        $"ReadOnlySpan<{filter.Keyword()}> filter, ReadOnlySpan<{Accumulator.Keyword()}> bias{(IsPerChannel ? ", ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> shift" : "")}";
 
-    /// <summary>The factors of a convolution with a filter, one for each output channel: everything in double.</summary>
-    /// <remarks>Prepare of conv_common.cc, depthwise_conv_common.cc and transpose_conv.cc in TFLite Micro.</remarks>
-    public static Multiplier[] Factors(Tensor input, Tensor filter, Tensor output, int channels) =>
-        [.. Enumerable.Range(0, channels).Select(oc => Ir.Multiplier.Of((double)input.Scale * filter.ScaleOf(oc) / output.Scale))];
-
-    /// <summary>Chooses the form and makes the tables.</summary>
+    /// <summary>Chooses the form and makes the tables of bias, multiplier and shift.</summary>
+    /// <param name="bias">What each channel's accumulator starts from.</param>
     /// <param name="bounds">The largest magnitude of each channel's accumulator.</param>
+    /// <param name="isWide">The accumulators of TFLite have 64 bits.</param>
     /// <param name="pad">Fills values of the channels up as the kernel wants its tables.</param>
     public static Requantization Of(
-        Multiplier[] channels, long[] bounds, Tensor output, (int Min, int Max) range, List<Table> tables, Func<int[], int[]> pad)
+        Multiplier[] channels, long[] bias, long[] bounds, bool isWide, Tensor output, (int Min, int Max) range, List<Table> tables, Func<long[], long[]> pad)
     {
         // A factor of 0 gives 0 whatever the shift.
         channels = [.. channels.Select(c => c.Value == 0 ? new Multiplier(0, -1) : c)];
-        bool onlyRight = channels.All(c => c.Shift is <= -1 and >= -31) && bounds.All(b => b < 1 << 30);
+        bool onlyRight = !isWide && channels.All(c => c.Shift is <= -1 and >= -31) && bounds.All(b => b < 1 << 30);
+        bool isLong = isWide && bounds.Any(b => b > int.MaxValue);
         bool perChannel = channels.Distinct().Count() > 1;
-        int Shift(Multiplier c) => onlyRight ? -c.Shift : c.Shift;
+        int Value(Multiplier c) => isWide ? c.Reduced : c.Value;
+        int Shift(Multiplier c) => isWide ? c.ReducedRight : onlyRight ? -c.Shift : c.Shift;
+        long[] starts = pad(bias);
+        tables.Add(isLong ? Table.Of("Bias", starts) : Table.Of("Bias", [.. starts.Select(n => (int)n)]));
         if (perChannel)
         {
-            tables.Add(Table.Of("Multiplier", pad([.. channels.Select(c => c.Value)])));
-            tables.Add(Table.Of("Shift", [.. pad([.. channels.Select(Shift)]).Select(shift => (sbyte)shift)]));
+            tables.Add(Table.Of("Multiplier", [.. pad([.. channels.Select(c => (long)Value(c))]).Select(value => (int)value)]));
+            tables.Add(Table.Of("Shift", [.. pad([.. channels.Select(c => (long)Shift(c))]).Select(shift => (sbyte)shift)]));
         }
 
         return new Requantization(
-            perChannel, perChannel ? 0 : channels[0].Value, perChannel ? 0 : Shift(channels[0]), onlyRight, output.ZeroPoint, range.Min, range.Max);
+            perChannel, perChannel ? 0 : Value(channels[0]), perChannel ? 0 : Shift(channels[0]), onlyRight, output.ZeroPoint, range.Min, range.Max)
+        {
+            Type = output.Type,
+            IsWide = isWide,
+            Accumulator = isLong ? ElementType.Int64 : ElementType.Int32,
+        };
     }
 
     /// <summary>Declares the constants of <see cref="EmitFunction"/>.</summary>
     public void EmitConstants(CodeWriter w)
     {
-        if (!IsPerChannel) w.Line($"const int Multiplier = {Multiplier}, {(OnlyRight ? "Right" : "Shift")} = {Shift};");
+        if (!IsPerChannel) w.Line($"const int Multiplier = {Multiplier}, {(OnlyRight || IsWide ? "Right" : "Shift")} = {Shift};");
         w.Line($"const int OutputZeroPoint = {ZeroPoint}, ActivationMin = {Min}, ActivationMax = {Max};");
     }
 
@@ -74,22 +89,22 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
     /// <summary>Writes the local function that <see cref="Expression"/> calls, at the end of the method.</summary>
     public void EmitFunction(CodeWriter w)
     {
-        string shift = OnlyRight ? "right" : "shift";
-        string parameters = IsPerChannel ? $"int acc, int multiplier, int {shift}" : "int acc";
-        string arguments = IsPerChannel ? $"acc, multiplier, {shift}" : $"acc, Multiplier, {(OnlyRight ? "Right" : "Shift")}";
-        string method = OnlyRight ? "MultiplyAndShiftRight" : "MultiplyByQuantizedMultiplier";
+        string type = Type.Keyword(), acc = Accumulator.Keyword(), shift = OnlyRight || IsWide ? "right" : "shift";
+        string parameters = IsPerChannel ? $"{acc} acc, int multiplier, int {shift}" : $"{acc} acc";
+        string arguments = IsPerChannel ? $"acc, multiplier, {shift}" : $"acc, Multiplier, {(OnlyRight || IsWide ? "Right" : "Shift")}";
+        string method = IsWide ? "MultiplyByReducedMultiplier" : OnlyRight ? "MultiplyAndShiftRight" : "MultiplyByQuantizedMultiplier";
         w.Line();
         w.Line("[MethodImpl(MethodImplOptions.AggressiveInlining)]");
-        using (w.Block($"static sbyte Requantize({parameters})"))
+        using (w.Block($"static {type} Requantize({parameters})"))
         {
             w.Line($"int scaled = FixedPoint.{method}({arguments});");
-            w.Line("return (sbyte)FixedPoint.Clamp(scaled + OutputZeroPoint, ActivationMin, ActivationMax);");
+            w.Line($"return ({type})FixedPoint.Clamp(scaled + OutputZeroPoint, ActivationMin, ActivationMax);");
         }
     }
 
-    /// <summary>The same in reference semantics.</summary>
-    public static int Apply(int acc, Multiplier multiplier, int zeroPoint, (int Min, int Max) range) =>
-        FixedPoint.Clamp(unchecked(multiplier.Apply(acc) + zeroPoint), range.Min, range.Max);
+    /// <summary>The same in reference semantics; an accumulator that is not wide wraps to 32 bits.</summary>
+    public static int Apply(long acc, Multiplier multiplier, int zeroPoint, (int Min, int Max) range, bool isWide = false) =>
+        FixedPoint.Clamp(unchecked((isWide ? multiplier.Apply(acc) : multiplier.Apply((int)acc)) + zeroPoint), range.Min, range.Max);
 
     /// <summary>Estimated bytes of code for one output.</summary>
     public const int CodeBytes = 48;

@@ -5,7 +5,7 @@ using Etch.Tflite;
 namespace Etch.Ops;
 
 /// <summary>SUB: as ADD with the second input negated, but TensorFlow Lite Micro computes the multipliers in single precision.</summary>
-/// <remarks>Prepare of sub_common.cc in TFLite Micro.</remarks>
+/// <remarks>Prepare of sub_common.cc in TFLite Micro; TFLite's own, which is the reference for UINT8, does it in double.</remarks>
 internal sealed record Sub : Op
 {
     public required Activation Activation { get; init; }
@@ -18,7 +18,7 @@ internal sealed record Sub : Op
     // ---- contract ----
     public override void Check(Contract c)
     {
-        Binary.Check(c, Activation);
+        Binary.Check(c, Activation, types: ElementTypes.Quantized);
         if (c.Holds) Of(c.Graph).Check(c);
     }
 
@@ -33,11 +33,14 @@ internal sealed record Sub : Op
 
     private ScaledSum Of(Graph graph)
     {
+        if (graph[Inputs[0]].HasUInt8Rules) return ScaledSum.InDouble(graph[Inputs[0]], graph[Inputs[1]], graph[Outputs[0]]);
+        int leftShift = ScaledSum.LeftShiftOf(graph[Inputs[0]]);
         float scale1 = graph[Inputs[0]].Scale, scale2 = graph[Inputs[1]].Scale, output = graph[Outputs[0]].Scale;
         float twice = (float)(2 * Math.Max(scale1, scale2));
         return new ScaledSum(
+            leftShift,
             Multiplier.Of((float)(scale1 / twice)),
             Multiplier.Of((float)(scale2 / twice)),
-            Multiplier.Of((float)(twice / (float)((1 << ScaledSum.LeftShift) * output))));
+            Multiplier.Of((float)(twice / (float)((1 << leftShift) * output))));
     }
 }

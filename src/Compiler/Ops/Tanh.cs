@@ -4,8 +4,10 @@ using Etch.Tflite;
 
 namespace Etch.Ops;
 
-/// <summary>TANH by gemmlowp's fixed point; a table after <c>TabulateUnary</c>.</summary>
-/// <remarks>tanh.cc of TFLite Micro. The output has scale 1/128 and zero point 0.</remarks>
+/// <summary>TANH: INT8 by gemmlowp's fixed point, UINT8 in single precision, both a table after <c>TabulateUnary</c>; INT16 between the
+/// points of TFLite's table.</summary>
+/// <remarks>tanh.cc of TFLite Micro; activations.cc of TFLite for UINT8. The output has scale 1/128 and zero point 0 (UINT8: 128); INT16
+/// 1/32768 and 0.</remarks>
 internal sealed record Tanh : Op
 {
     public override string Name => "TANH";
@@ -16,12 +18,11 @@ internal sealed record Tanh : Op
     // ---- contract ----
     public override void Check(Contract c)
     {
-        Tensor? input = c.Input(0).Int8().Tensor;
-        Tensor? output = c.Output(0).Int8().Tensor;
-        if (!c.Holds) return;
-        c.Output(0).Shape(input!.Shape.ToArray());
-        c.RequireQuantization(output!.Scale == 1f / 128 && output.ZeroPoint == 0, "needs an output with scale 1/128 and zero point 0");
-        c.Multiplier(ScaledArgument.Of(input).Factor);
+        if (!Argument16.Check(c, out Tensor? input, out Tensor? output)) return;
+        if (input!.Type == ElementType.Int16) return;
+        int middle = output!.Type == ElementType.UInt8 ? 128 : 0;
+        c.RequireQuantization(output.Scale == 1f / 128 && output.ZeroPoint == middle, $"needs an output with scale 1/128 and zero point {middle}");
+        if (!input.HasUInt8Rules) c.Multiplier(ScaledArgument.Of(input).Factor);
     }
 
     public override bool IsElementwiseUnary => true;
@@ -29,8 +30,18 @@ internal sealed record Tanh : Op
     // ---- reference ----
     public override void Reference(Values values)
     {
-        ScaledArgument argument = ScaledArgument.Of(values.Graph[Inputs[0]]);
+        Tensor input = values.Graph[Inputs[0]];
+        if (input.Type == ElementType.Int16 || input.HasUInt8Rules)
+        {
+            Argument16.Reference(values, this, isTanh: true, x => (float)Math.Tanh(x));
+            return;
+        }
+
+        ScaledArgument argument = ScaledArgument.Of(input);
         values.Set(Outputs[0], Array.ConvertAll(values.Integers(Inputs[0]), q => argument.Apply(
             q, -128, 127, x => FixedPoint.RoundingDivideByPowerOfTwo(FixedPoint.Tanh(x), 24))));
     }
+
+    // ---- kernel ----
+    public override Layer SelectKernel(Graph graph, CompileOptions options) => Argument16.Of(graph[Inputs[0]], isTanh: true).Layer(graph, this, "Tanh", options);
 }

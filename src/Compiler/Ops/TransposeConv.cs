@@ -8,8 +8,8 @@ namespace Etch.Ops;
 
 /// <summary>TRANSPOSE_CONV: each input pixel adds its window, output[y·s + ky − pad, …, o] += Σ (input[y, x, i] − input zero point) · filter[o, ky, kx, i];
 /// then bias, requantised and clamped.</summary>
-/// <remarks>transpose_conv.cc of TFLite Micro: the padding is that of the convolution from the output back to the input. Filter int8
-/// OHWI, per tensor or per output channel, zero point 0; bias int32. The first input repeats the output's shape.</remarks>
+/// <remarks>transpose_conv.cc of TFLite Micro: the padding is that of the convolution from the output back to the input. INT8 and UINT8 as
+/// <see cref="WeightedSum"/> says, the filter OHWI. The first input repeats the output's shape.</remarks>
 internal sealed record TransposeConv : Op
 {
     public required WindowOptions Options { get; init; }
@@ -31,15 +31,15 @@ internal sealed record TransposeConv : Op
     public override void Check(Contract c)
     {
         Tensor? shape = c.Input(0).Int32().Elements(4).Tensor;
-        Tensor? filter = c.Input(1).Type(ElementType.Int8).Constant().Rank(4).PerChannel(axis: 0).Symmetric().Tensor;
-        Tensor? input = c.Input(2).Int8().Rank(4).Tensor;
-        Tensor? output = c.Output(0).Int8().Rank(4).Tensor;
+        TensorContract x = c.Input(2), w = c.Input(1), y = c.Output(0);
+        x.Type(ElementType.Int8, ElementType.UInt8);
+        if (WeightedSum.Check(c, x, w, y, axis: 0) && !x.Tensor!.HasUInt8Rules) w.Symmetric();
+        Tensor? input = x.Rank(4).Tensor, filter = w.Rank(4).Tensor, output = y.Rank(4).Tensor;
         c.Require(Options.IsValid, "needs strides from 1 to 32767");
         c.Require(Activation <= Activation.Relu6, "has an activation that is not supported");
         if (!c.Holds) return;
 
         int outputs = filter!.Shape[0];
-        c.Optional(3).Int32().Constant().Elements(outputs);
         c.Require(!shape!.IsConstant || shape.Integers().SequenceEqual(output!.Shape), "needs an output of the shape that input 0 says");
         c.Require(
             input!.Shape[3] == filter.Shape[3] && output!.Shape[3] == outputs && output.Shape[0] == input.Shape[0],
@@ -50,7 +50,7 @@ internal sealed record TransposeConv : Op
         c.Require(
             window.OutputHeight == input.Shape[1] && window.OutputWidth == input.Shape[2],
             $"needs an output that the convolution takes back to the input's size, which is [{input.Shape}], and it has [{output.Shape}]");
-        c.Multiplier(Multipliers(c.Graph));
+        WeightedSum.CheckBias(c, 3, input, Multipliers(c.Graph), isWide: false);
     }
 
     public override string Describe(Graph graph) => $"{Name} {Geometry(graph).Describe(Options)}{Activation.Describe()}";
@@ -65,7 +65,7 @@ internal sealed record TransposeConv : Op
     public override void Reference(Values values)
     {
         Tensor input = values.Graph[Inputs[2]], filter = values.Graph[Inputs[1]], output = values.Graph[Outputs[0]];
-        int[] x = values.Integers(Inputs[2]), w = values.Integers(Inputs[1]), acc = new int[output.ElementCount];
+        int[] x = values.Integers(Inputs[2]), w = WeightedSum.Weights(filter), acc = new int[output.ElementCount];
         int[]? bias = Input(3) < 0 ? null : values.Integers(Inputs[3]);
         Window2D g = Geometry(values.Graph);
         Multiplier[] multipliers = Multipliers(values.Graph);
@@ -101,26 +101,27 @@ internal sealed record TransposeConv : Op
     {
         Tensor input = graph[Inputs[2]], filter = graph[Inputs[1]], output = graph[Outputs[0]];
         int outputs = filter.Shape[0], length = filter.ElementCount / outputs;
-        int[] weights = filter.Integers();
-        int[]? bias = Input(3) < 0 ? null : graph[Inputs[3]].Integers();
+        int[] weights = WeightedSum.Weights(filter);
+        long[]? biasOfFile = Input(3) < 0 ? null : graph[Inputs[3]].Longs();
         Multiplier[] multipliers = Multipliers(graph);
         (int, int) range = Ir.Quantize.Range(Activation, output);
-        (bias, long[] bounds) = DotProducts.Fold(weights, bias, outputs, length, zeroPoint: 0, multipliers, output.ZeroPoint, range);
-        var tables = new List<Table>
-        {
-            Table.Of("Filter", [.. weights.Select(w => (sbyte)w)]),
-            Table.Of("Bias", bias),
-        };
+
+        // The kernel subtracts the zero point itself.
+        Tensor centred = input with { Quantization = new Quantization(new[] { input.Scale }, new[] { 0 }, 0) };
+        (long[] bias, long[] bounds) = DotProducts.Fold(
+            weights, biasOfFile, outputs, length, centred, multipliers, output.ZeroPoint, range, isWide: false);
+        var tables = new List<Table> { WeightedSum.Table(weights) };
+        ElementType filterType = tables[0].Type;
         Requantization requantization = Requantization.Of(
-            multipliers, bounds, output, range, tables, pad: values => values);
+            multipliers, bias, bounds, isWide: false, output, range, tables, pad: values => values);
         var kernel = new TransposeConvKernel(
-            input.Shape[0], Geometry(graph), input.Shape[3], outputs, input.ZeroPoint, requantization, options.CheckOverflow);
+            input.Shape[0], Geometry(graph), input.Shape[3], outputs, input.ZeroPoint, filterType, requantization, options.CheckOverflow);
         return new Layer(this, kernel, new[] { Inputs[2] }, tables.ToArray());
     }
 
     // The window's input is the operator's output and the other way round.
     private sealed record TransposeConvKernel(
-        int Images, Window2D Window, int InputChannels, int OutputChannels, int InputZeroPoint, Requantization Output, bool IsUnchecked) : Kernel
+        int Images, Window2D Window, int InputChannels, int OutputChannels, int InputZeroPoint, ElementType FilterType, Requantization Output, bool IsUnchecked) : Kernel
     {
         public override string Name => "TransposeConv";
 
@@ -130,7 +131,7 @@ internal sealed record TransposeConv : Op
         {
             Window2D g = Window;
             w.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
-            using (w.Method(method, "ReadOnlySpan<sbyte> input, Span<sbyte> output", Output.Parameters(ElementType.Int8)))
+            using (w.Method(method, "ReadOnlySpan<sbyte> input, Span<sbyte> output", Output.Parameters(FilterType)))
             {
                 w.Line($"const int Images = {Images}, InputHeight = {g.OutputHeight}, InputWidth = {g.OutputWidth}, InputChannels = {InputChannels};");
                 w.Line($"const int OutputHeight = {g.InputHeight}, OutputWidth = {g.InputWidth}, OutputChannels = {OutputChannels};");
@@ -161,7 +162,7 @@ internal sealed record TransposeConv : Op
                                 w.Line("int source = ((iy * InputWidth) + ix) * InputChannels;");
                                 w.Line("int weight = ((((oc * FilterHeight) + ky) * FilterWidth) + kx) * InputChannels;");
                                 w.Line("ReadOnlySpan<sbyte> pixel = image.Slice(source, InputChannels);");
-                                w.Line("ReadOnlySpan<sbyte> weights = filter.Slice(weight, InputChannels);");
+                                w.Line($"ReadOnlySpan<{FilterType.Keyword()}> weights = filter.Slice(weight, InputChannels);");
                                 w.Line("for (int i = 0; i < pixel.Length; i++) acc += (pixel[i] - InputZeroPoint) * weights[i];");
                             }
                         }
@@ -184,5 +185,5 @@ internal sealed record TransposeConv : Op
     }
 
     private Multiplier[] Multipliers(Graph graph) =>
-        Requantization.Factors(graph[Inputs[2]], graph[Inputs[1]], graph[Outputs[0]], graph[Inputs[1]].Shape[0]);
+        WeightedSum.Factors(graph[Inputs[2]], graph[Inputs[1]], graph[Outputs[0]], graph[Inputs[1]].Shape[0]);
 }

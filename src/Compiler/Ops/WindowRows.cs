@@ -5,8 +5,8 @@ namespace Etch.Ops;
 
 /// <summary>The loop over output rows that convolutions and pools share: interior and border split, so that no test sits in a hot loop.</summary>
 /// <remarks>
-/// A kernel <c>…_Run</c> computes neighbouring output pixels from the bytes at its first window: filter row ky begins
-/// ky · rowStride bytes further on. Windows inside the image are read in place. A window that reaches outside is copied
+/// A kernel <c>…_Run</c> computes neighbouring output pixels from the elements at its first window: filter row ky begins
+/// ky · rowStride elements further on. Windows inside the image are read in place. A window that reaches outside is copied
 /// first, with <see cref="Fill"/> for what lies outside; then rowStride is the length of a filter row.
 /// </remarks>
 internal sealed record WindowRows
@@ -20,6 +20,9 @@ internal sealed record WindowRows
     /// <summary>Groups of channels that are convolved separately; their windows are always copied.</summary>
     public int Groups { get; init; } = 1;
 
+    /// <summary>The type of input and output.</summary>
+    public required ElementType Type { get; init; }
+
     /// <summary>The stored value outside the image: the zero point for a convolution, the smallest number for a maximum.</summary>
     public required int Fill { get; init; }
 
@@ -29,14 +32,16 @@ internal sealed record WindowRows
     /// <summary>True when every window lies inside the image and can be read in place.</summary>
     public bool HasNoBorder => Groups == 1 && !Window.IsDilated && Window.IsInside;
 
-    public int StackBytes => HasNoBorder ? 0 : Window.Taps * InputChannels / Groups;
+    public int StackBytes => HasNoBorder ? 0 : Window.Taps * InputChannels / Groups * Type.Size();
 
     public int CodeBytes => HasNoBorder ? 160 : 640;
+
+    private string Element => Type.Keyword();
 
     /// <summary>Writes the row method. <paramref name="parameters"/> and <paramref name="arguments"/> pass the tables on.</summary>
     public void Emit(CodeWriter w, string method, string parameters, string arguments)
     {
-        using (w.Method(method, "ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd", parameters))
+        using (w.Method(method, $"ReadOnlySpan<{Element}> input, int inputTop, Span<{Element}> output, int rowBegin, int rowEnd", parameters))
         {
             if (Window.IsPointwise && Groups == 1) EmitPointwise(w, method, arguments);
             else EmitWindows(w, method, arguments);
@@ -65,17 +70,17 @@ internal sealed record WindowRows
         w.Line($"const int FilterHeight = {g.FilterHeight}, FilterWidth = {g.FilterWidth}, StrideY = {g.StrideY}, StrideX = {g.StrideX};");
         w.Line($"const int PadTop = {g.PadTop}, PadLeft = {g.PadLeft};");
         if (g.IsDilated) w.Line($"const int DilationY = {g.DilationY}, DilationX = {g.DilationX};");
-        if (!HasNoBorder) w.Line($"const sbyte Outside = {Fill};");
+        if (!HasNoBorder) w.Line($"const {Element} Outside = {Fill};");
         if (Groups > 1) w.Line($"const int Groups = {Groups}, GroupInputs = InputChannels / Groups, GroupOutputs = OutputChannels / Groups;");
         if (hasInterior && !HasNoBorder) w.Line($"const int InteriorBegin = {interiorBegin}, InteriorEnd = {interiorEnd}; // columns whose windows lie inside the image");
         string depth = Groups > 1 ? "GroupInputs" : "InputChannels";
         w.Line($"const int InputRow = InputWidth * InputChannels, OutputRow = OutputWidth * OutputChannels, WindowRow = FilterWidth * {depth};");
         w.Line();
-        if (!HasNoBorder) w.Line("Span<sbyte> window = stackalloc sbyte[FilterHeight * WindowRow];");
+        if (!HasNoBorder) w.Line($"Span<{Element}> window = stackalloc {Element}[FilterHeight * WindowRow];");
         using (w.Block("for (int oy = rowBegin; oy < rowEnd; oy++)"))
         {
             w.Line("int top = (oy * StrideY) - PadTop;");
-            w.Line("Span<sbyte> outputRow = output.Slice((oy - rowBegin) * OutputRow, OutputRow);");
+            w.Line($"Span<{Element}> outputRow = output.Slice((oy - rowBegin) * OutputRow, OutputRow);");
             if (HasNoBorder)
             {
                 w.Line($"int left = ((top - inputTop) * InputRow) - (PadLeft * InputChannels);");
@@ -99,7 +104,7 @@ internal sealed record WindowRows
                         w.Line("const int Count = InteriorEnd - InteriorBegin;");
                         w.Line("int first = ((top - inputTop) * InputRow) + (left * InputChannels);");
                         w.Line("int length = ((FilterHeight - 1) * InputRow) + ((((Count - 1) * StrideX) + FilterWidth) * InputChannels);");
-                        w.Line("Span<sbyte> pixels = outputRow.Slice(ox * OutputChannels, Count * OutputChannels);");
+                        w.Line($"Span<{Element}> pixels = outputRow.Slice(ox * OutputChannels, Count * OutputChannels);");
                         w.Line($"{method}_Run(input.Slice(first, length), InputRow, pixels{(CountsTaps ? ", FilterHeight * FilterWidth" : "")}{(arguments.Length > 0 ? ", " + arguments : "")});");
                         w.Line("ox = InteriorEnd - 1;");
                         w.Line("continue;");
@@ -113,14 +118,14 @@ internal sealed record WindowRows
                     using (w.Block("for (int group = 0; group < Groups; group++)"))
                     {
                         EmitCopy(w, " + (group * GroupInputs)");
-                        w.Line("Span<sbyte> pixel = outputRow.Slice((ox * OutputChannels) + (group * GroupOutputs), GroupOutputs);");
+                        w.Line($"Span<{Element}> pixel = outputRow.Slice((ox * OutputChannels) + (group * GroupOutputs), GroupOutputs);");
                         w.Line($"{method}_Run(window, WindowRow, pixel, group{(arguments.Length > 0 ? ", " + arguments : "")});");
                     }
                 }
                 else
                 {
                     EmitCopy(w, "");
-                    w.Line("Span<sbyte> pixel = outputRow.Slice(ox * OutputChannels, OutputChannels);");
+                    w.Line($"Span<{Element}> pixel = outputRow.Slice(ox * OutputChannels, OutputChannels);");
                     w.Line($"{method}_Run(window, WindowRow, pixel{(CountsTaps ? ", taps" : "")}{(arguments.Length > 0 ? ", " + arguments : "")});");
                 }
             }

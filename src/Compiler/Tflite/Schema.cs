@@ -65,6 +65,9 @@ internal static class Schema
         public const int Cast = 53, Shape = 77, ReduceProd = 81, Fill = 94, Range = 96;
     }
 
+    /// <summary>Codes of TensorType.</summary>
+    public const int Int32Type = 2, Int4Type = 17;
+
     /// <summary>Names of TensorType by code; those that the compiler computes with are members of <see cref="Ir.ElementType"/>.</summary>
     public static readonly string[] TensorTypes =
     [

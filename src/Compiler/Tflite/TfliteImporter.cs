@@ -154,6 +154,22 @@ internal sealed class TfliteImporter
                 continue;
             }
 
+            if (type == Schema.Int4Type)
+            {
+                if (bytes.Length == 0)
+                {
+                    _problems.Add(Ids.UnsupportedType, $"tensor '{name}' is INT4, which is supported for constants only");
+                    continue;
+                }
+
+                if (bytes.Length != (elements + 1) / 2)
+                {
+                    throw new MalformedException($"tensor '{name}' of shape [{string.Join(", ", shape)}] has {bytes.Length} bytes of data instead of {(elements + 1) / 2}");
+                }
+
+                bytes = Unpacked(bytes, (int)elements);
+            }
+
             if (bytes.Length > 0 && bytes.Length != elements * elementType.Size())
             {
                 throw new MalformedException($"tensor '{name}' of shape [{string.Join(", ", shape)}] has {bytes.Length} bytes of data instead of {elements * elementType.Size()}");
@@ -250,6 +266,14 @@ internal sealed class TfliteImporter
         return ops;
     }
 
+    // Two numbers of four bits in each byte, the lower one first, as INT8.
+    private static byte[] Unpacked(byte[] packed, int elements)
+    {
+        byte[] bytes = new byte[elements];
+        for (int i = 0; i < elements; i++) bytes[i] = unchecked((byte)((sbyte)(i % 2 == 0 ? packed[i / 2] << 4 : packed[i / 2]) >> 4));
+        return bytes;
+    }
+
     private static Quantization? QuantizationOf(FlatTable? table, string tensor)
     {
         if (table is not { } quantization) return null;
@@ -280,7 +304,7 @@ internal sealed class TfliteImporter
         4 => ElementType.Int64,
         6 => ElementType.Bool,
         7 => ElementType.Int16,
-        9 => ElementType.Int8,
+        9 or Schema.Int4Type => ElementType.Int8,
         12 => ElementType.UInt64,
         15 => ElementType.UInt32,
         _ => null,
