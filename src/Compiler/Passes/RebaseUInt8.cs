@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 using System.Linq;
 using Etch.Ir;
@@ -40,12 +41,43 @@ internal static class RebaseUInt8
         foreach (int id in graph.Inputs.Where(rebased.Contains)) ops.Add(new QuantizeOp { Inputs = new[] { id }, Outputs = new[] { Inside(id) } });
         foreach (Op op in graph.Ops)
         {
+            if (op is Cast)
+            {
+                ops.AddRange(OnStoredValues(op, rebased, Inside, tensors));
+                continue;
+            }
+
             Op inside = op with { Inputs = op.Inputs.Select(Inside).ToArray(), Outputs = op.Outputs.Select(Inside).ToArray() };
             ops.AddRange(inside is Concatenation ? WithEqualInputs(inside, tensors) : [inside]);
             foreach (int id in op.Outputs.Where(stands.ContainsKey)) ops.Add(new QuantizeOp { Inputs = new[] { stands[id] }, Outputs = new[] { id } });
         }
 
         return graph.With(ops, tensors);
+    }
+
+    // CAST sees the numbers as the file stores them: QUANTIZE gives them back, or takes them over.
+    private static IEnumerable<Op> OnStoredValues(Op cast, HashSet<int> rebased, Func<int, int> inside, List<Tensor> tensors)
+    {
+        int input = cast.Inputs[0], output = cast.Outputs[0];
+        int Stored(int id)
+        {
+            if (tensors[id].Type == ElementType.UInt8) return id;
+            Tensor tensor = tensors[id];
+            tensors.Add(tensor with
+            {
+                Name = tensor.Name + " as uint8",
+                Type = ElementType.UInt8,
+                WasUInt8 = false,
+                Quantization = tensor.Quantization! with { ZeroPoints = tensor.Quantization.ZeroPoints.Select(z => z + 128).ToArray() },
+            });
+            return tensors.Count - 1;
+        }
+
+        // What is not UINT8 at all stays; the caller's tensors still are UINT8 themselves.
+        int read = rebased.Contains(input) ? Stored(input) : input, written = rebased.Contains(output) ? Stored(output) : output;
+        if (read != input) yield return new QuantizeOp { Inputs = new[] { inside(input) }, Outputs = new[] { read } };
+        yield return cast with { Inputs = new[] { read }, Outputs = new[] { written } };
+        if (rebased.Contains(output)) yield return new QuantizeOp { Inputs = new[] { written }, Outputs = new[] { inside(output) } };
     }
 
     // Tensors that an operator computes with, and those that reach them through operators that move elements.
@@ -57,7 +89,7 @@ internal static class RebaseUInt8
             grows = false;
             foreach (Op op in graph.Ops)
             {
-                if (op is QuantizeOp or Dequantize) continue;
+                if (op is QuantizeOp or Dequantize or Cast) continue;
                 int[] all = [.. op.Inputs.Concat(op.Outputs).Where(id => id >= 0 && graph[id].Type == ElementType.UInt8)];
                 if (!Computes(op) && !all.Any(rebased.Contains)) continue;
                 foreach (int id in all) grows |= rebased.Add(id);
