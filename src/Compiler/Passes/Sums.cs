@@ -71,7 +71,7 @@ internal sealed class Sums
     public int Channel(int output, int tap) => IsDepthwise ? output / (Outputs / _inputChannels) : tap % _inputChannels;
 
     /// <summary>The weight of a tap without its zero point.</summary>
-    public int Weight(int output, int tap) => _weights[At(output, tap)] - (_op is FullyConnected ? _filter.ZeroPoint : 0);
+    public int Weight(int output, int tap) => _weights[At(output, tap)] - ZeroPoint;
 
     /// <summary>The real factor between accumulator and output.</summary>
     public double Factor(int output) => (double)_input.Scale * _filter.ScaleOf(output) / _output.Scale;
@@ -108,7 +108,7 @@ internal sealed class Sums
     {
         bool isDense = _op is FullyConnected;
         int[] shape = isDense ? [Outputs, 1] : IsDepthwise ? [1, 1, 1, Outputs] : [Outputs, 1, 1, 1];
-        byte[] nothing = Values.Bytes(ElementType.Int8, Enumerable.Repeat(isDense ? _filter.ZeroPoint : 0, Outputs).ToArray());
+        byte[] nothing = Values.Bytes(ElementType.Int8, Enumerable.Repeat(ZeroPoint, Outputs).ToArray());
         int[] one = isDense ? [1, 1] : [1, 1, 1, 1];
         Tensor[] tensors =
         [
@@ -172,6 +172,9 @@ internal sealed class Sums
 
     /// <summary>The fewest output channels that may be left: the factors of FULLY_CONNECTED are rounded otherwise when there is one scale.</summary>
     public int FewestOutputs => _op is FullyConnected && _filter.Quantization!.IsPerChannel ? 2 : 1;
+
+    // Of one scale: filters with one for each channel have none.
+    private int ZeroPoint => _filter.Quantization!.IsPerChannel ? 0 : _filter.ZeroPoint;
 
     private int At(int output, int tap) => IsDepthwise ? (tap * Outputs) + output : (output * Taps) + tap;
 
