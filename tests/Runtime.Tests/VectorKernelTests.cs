@@ -9,77 +9,125 @@ namespace Etch.Tests;
 public sealed class VectorKernelTests
 {
     [Theory]
-    [InlineData(1, 1, 1, 1)]
-    [InlineData(3, 2, 3, 8)]
-    [InlineData(4, 1, 64, 64)]
-    [InlineData(5, 3, 9, 24)]
-    [InlineData(9, 3, 27, 16)]
-    [InlineData(2, 1, 640, 12)]
-    [InlineData(7, 5, 5, 40)]
-    [InlineData(11, 1, 33, 9)]
-    [InlineData(1, 1, 1001, 25)]
-    public void Dot_products_are_the_plain_sums(int pixels, int rows, int rowLength, int channels)
+    [InlineData(1, 1, 1, 1, 1, 1, 1)]
+    [InlineData(5, 4, 1, 3, 3, 2, 8)]
+    [InlineData(6, 25, 3, 3, 3, 16, 24)]
+    [InlineData(3, 30, 2, 3, 3, 16, 16)]
+    [InlineData(2, 5, 7, 5, 3, 9, 40)]
+    [InlineData(4, 3, 640, 1, 1, 12, 12)]
+    [InlineData(1, 1, 1001, 1, 1, 25, 25)]
+    [InlineData(5, 5, 64, 1, 1, 64, 64)]
+    [InlineData(29, 1, 6, 5, 1, 9, 9)]
+    [InlineData(9, 9, 1, 10, 4, 20, 17)]
+    [InlineData(3, 700, 20, 3, 3, 8, 8)]
+    public void Convolutions_are_the_plain_sums(int height, int width, int inputs, int filterHeight, int filterWidth, int channels, int lessChannels)
     {
         if (!VectorKernels.IsSupported) return;
-        for (int seed = 0; seed < 40; seed++)
+        for (int seed = 0; seed < 24; seed++)
         {
             var random = new Random(seed);
-            int rowStride = rowLength + random.Next(0, 5), step = random.Next(1, rowLength + 2);
-            sbyte[] window = Bytes(random, ((rows - 1) * rowStride) + ((pixels - 1) * step) + rowLength);
-            sbyte[] weights = Bytes(random, channels * rows * rowLength);
-            var layer = new Layer(random, channels, isOne: seed % 4 == 0);
+            int outputs = seed % 2 == 0 ? channels : lessChannels;
+            Geometry g = Geometry.Draw(random, height, width, inputs, filterHeight, filterWidth);
+            sbyte[] input = Bytes(random, g.InputRows * width * inputs);
+            sbyte[] weights = Bytes(random, outputs * filterHeight * filterWidth * inputs);
+            var layer = new Layer(random, outputs, isOne: seed % 4 == 0);
+            sbyte outside = (sbyte)random.Next(-128, 128);
 
-            sbyte[] expected = new sbyte[pixels * channels];
-            for (int p = 0; p < pixels; p++)
-            for (int c = 0; c < channels; c++)
+            sbyte[] expected = new sbyte[g.OutputRows * g.Shape.OutputWidth * outputs];
+            g.Expect(expected, outputs, (y, x, c) =>
             {
                 int acc = layer.Bias[c];
-                for (int r = 0; r < rows; r++)
-                for (int i = 0; i < rowLength; i++) acc += window[(r * rowStride) + (p * step) + i] * weights[(((c * rows) + r) * rowLength) + i];
-                expected[(p * channels) + c] = layer.Store(acc, c);
-            }
+                for (int ky = 0; ky < filterHeight; ky++)
+                for (int kx = 0; kx < filterWidth; kx++)
+                for (int i = 0; i < inputs; i++) acc += g.At(input, y, x, ky, kx, i, outside) * weights[(((((c * filterHeight) + ky) * filterWidth) + kx) * inputs) + i];
+                return layer.Store(acc, c);
+            });
 
             sbyte[] actual = new sbyte[expected.Length];
-            VectorKernels.DotProducts(
-                window, rowStride, actual, rows, rowLength, channels, step, Pack(weights, channels, rows, rowLength),
+            VectorKernels.Convolve(
+                input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, Pack(weights, outputs, filterHeight, filterWidth * inputs),
                 layer.Bias, layer.Multiplier, layer.Right, layer.ZeroPoint, layer.Min, layer.Max);
             Assert.Equal(expected, actual);
         }
     }
 
     [Theory]
-    [InlineData(1, 3, 3, 8)]
-    [InlineData(4, 3, 3, 16)]
-    [InlineData(6, 3, 3, 64)]
-    [InlineData(3, 5, 5, 24)]
-    [InlineData(5, 1, 7, 3)]
-    [InlineData(2, 3, 3, 20)]
-    [InlineData(1, 2, 2, 9)]
-    public void Depthwise_sums_are_the_plain_sums(int pixels, int rows, int columns, int channels)
+    [InlineData(5, 7, 3, 3, 8)]
+    [InlineData(6, 6, 3, 3, 16)]
+    [InlineData(4, 9, 3, 3, 32)]
+    [InlineData(7, 5, 5, 5, 63)]
+    [InlineData(1, 9, 1, 7, 24)]
+    [InlineData(1, 8, 1, 4, 40)]
+    [InlineData(20, 1, 9, 1, 40)]
+    [InlineData(6, 6, 2, 2, 9)]
+    [InlineData(6, 6, 4, 1, 17)]
+    [InlineData(4, 260, 3, 3, 32)]
+    [InlineData(3, 3, 1, 1, 33)]
+    public void Depthwise_convolutions_are_the_plain_sums(int height, int width, int filterHeight, int filterWidth, int channels)
     {
         if (!VectorKernels.IsSupported) return;
-        for (int seed = 0; seed < 40; seed++)
+        for (int seed = 0; seed < 24; seed++)
         {
             var random = new Random(seed);
-            int stride = random.Next(1, 3), rowStride = (((pixels - 1) * stride) + columns) * channels, step = stride * channels, taps = rows * columns;
-            sbyte[] window = Bytes(random, rows * rowStride);
-            sbyte[] weights = Bytes(random, channels * taps);
+            Geometry g = Geometry.Draw(random, height, width, channels, filterHeight, filterWidth);
+            sbyte[] input = Bytes(random, g.InputRows * width * channels);
+            sbyte[] weights = Bytes(random, filterHeight * filterWidth * channels);
             var layer = new Layer(random, channels, isOne: seed % 4 == 0);
+            sbyte outside = (sbyte)random.Next(-128, 128);
 
-            sbyte[] expected = new sbyte[pixels * channels];
-            for (int p = 0; p < pixels; p++)
-            for (int c = 0; c < channels; c++)
+            sbyte[] expected = new sbyte[g.OutputRows * g.Shape.OutputWidth * channels];
+            g.Expect(expected, channels, (y, x, c) =>
             {
                 int acc = layer.Bias[c];
-                for (int t = 0; t < taps; t++) acc += window[(t / columns * rowStride) + (p * step) + (t % columns * channels) + c] * weights[(c * taps) + t];
-                expected[(p * channels) + c] = layer.Store(acc, c);
-            }
+                for (int ky = 0; ky < filterHeight; ky++)
+                for (int kx = 0; kx < filterWidth; kx++) acc += g.At(input, y, x, ky, kx, c, outside) * weights[(((ky * filterWidth) + kx) * channels) + c];
+                return layer.Store(acc, c);
+            });
 
             sbyte[] actual = new sbyte[expected.Length];
-            VectorKernels.Depthwise(
-                window, rowStride, actual, rows, columns, channels, step, Pack(weights, channels, 1, taps),
+            VectorKernels.ConvolveDepthwise(
+                input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, weights,
                 layer.Bias, layer.Multiplier, layer.Right, layer.ZeroPoint, layer.Min, layer.Max);
             Assert.Equal(expected, actual);
+        }
+    }
+
+    /// <summary>A convolution of which some rows are computed from those input rows that they need.</summary>
+    private sealed record Geometry(ConvolutionShape Shape, int RowBegin, int RowEnd, int InputTop, int InputRows)
+    {
+        public int OutputRows => RowEnd - RowBegin;
+
+        public static Geometry Draw(Random random, int height, int width, int channels, int filterHeight, int filterWidth)
+        {
+            int strideY = random.Next(1, 3), strideX = random.Next(1, 3);
+            (int rows, int top) = Axis(random, height, filterHeight, strideY);
+            (int columns, int left) = Axis(random, width, filterWidth, strideX);
+            int begin = random.Next(0, rows), end = random.Next(begin + 1, rows + 1);
+            int inputTop = Math.Clamp((begin * strideY) - top, 0, height - 1), inputEnd = Math.Clamp(((end - 1) * strideY) - top + filterHeight, inputTop + 1, height);
+            var shape = new ConvolutionShape(height, width, channels, filterHeight, filterWidth, strideY, strideX, top, left, columns);
+            return new Geometry(shape, begin, end, inputTop, inputEnd - inputTop);
+        }
+
+        // SAME, or VALID where the filter fits.
+        private static (int Outputs, int Before) Axis(Random random, int size, int filter, int stride)
+        {
+            if (filter <= size && random.Next(2) == 0) return (((size - filter) / stride) + 1, 0);
+            int outputs = (size + stride - 1) / stride;
+            return (outputs, Math.Max(0, ((outputs - 1) * stride) + filter - size) / 2);
+        }
+
+        public int At(sbyte[] input, int y, int x, int ky, int kx, int channel, sbyte outside)
+        {
+            int iy = (y * Shape.StrideY) - Shape.PadTop + ky, ix = (x * Shape.StrideX) - Shape.PadLeft + kx;
+            bool isInside = iy >= 0 && iy < Shape.InputHeight && ix >= 0 && ix < Shape.InputWidth;
+            return isInside ? input[((((iy - InputTop) * Shape.InputWidth) + ix) * Shape.InputChannels) + channel] : outside;
+        }
+
+        public void Expect(sbyte[] expected, int channels, Func<int, int, int, sbyte> value)
+        {
+            for (int y = RowBegin; y < RowEnd; y++)
+            for (int x = 0; x < Shape.OutputWidth; x++)
+            for (int c = 0; c < channels; c++) expected[((((y - RowBegin) * Shape.OutputWidth) + x) * channels) + c] = value(y, x, c);
         }
     }
 

@@ -1,0 +1,78 @@
+namespace Etch;
+
+/// <summary>A window slid over rows and columns, as the vector kernels take it: all counts in pixels.</summary>
+/// <param name="InputHeight">Rows of the image.</param>
+/// <param name="InputWidth">Columns of the image.</param>
+/// <param name="InputChannels">Bytes of a pixel of the image.</param>
+/// <param name="FilterHeight">Rows of the window.</param>
+/// <param name="FilterWidth">Columns of the window.</param>
+/// <param name="StrideY">Rows between the windows of neighbouring output rows.</param>
+/// <param name="StrideX">Columns between the windows of neighbouring output pixels.</param>
+/// <param name="PadTop">Rows between the top of the first window and the top of the image.</param>
+/// <param name="PadLeft">Columns between the left edge of the first window and that of the image.</param>
+/// <param name="OutputWidth">Windows in a row.</param>
+public readonly record struct ConvolutionShape(
+    int InputHeight, int InputWidth, int InputChannels, int FilterHeight, int FilterWidth,
+    int StrideY, int StrideX, int PadTop, int PadLeft, int OutputWidth)
+{
+    // What the kernels widen at a time stays in the first-level cache together with a block of weights.
+    private const int MostScratch = 24 * 1024;
+
+    /// <summary>Output pixels whose windows a convolution widens at a time.</summary>
+    internal int ConvolutionPixels(int count) => Pixels(count, 2 * FilterHeight * InputChannels);
+
+    /// <summary>Output pixels of which a depthwise convolution interleaves a vector of channels at a time.</summary>
+    internal int DepthwisePixels(int count) => Pixels(count, DepthwiseEntry * ((FilterHeight + 1) / 2));
+
+    /// <summary>Entries of a depthwise convolution: interleaved columns under the windows of some pixels.</summary>
+    internal int DepthwiseEntries(int pixels) => (FilterHeight + 1) / 2 * (Columns(pixels) + 1);
+
+    /// <summary>Pairs of taps of a depthwise convolution: of two rows, of two columns in a filter of one row.</summary>
+    internal int DepthwisePairs => FilterHeight == 1 ? (FilterWidth + 1) / 2 : (FilterHeight + 1) / 2 * FilterWidth;
+
+    /// <summary>Bytes of an entry with the most channels.</summary>
+    internal const int DepthwiseEntry = 128;
+
+    /// <summary>Bytes of stack that a convolution takes for windows of <paramref name="count"/> pixels.</summary>
+    internal int ConvolutionScratch(int count) => 2 * ((FilterHeight * Columns(ConvolutionPixels(count)) * InputChannels) + 1);
+
+    /// <summary>Bytes of stack that a depthwise convolution takes for windows of <paramref name="count"/> pixels.</summary>
+    internal int DepthwiseScratch(int count) => ((DepthwiseEntries(DepthwisePixels(count)) + DepthwisePairs) * DepthwiseEntry) + (12 * DepthwisePairs) + 32;
+
+    /// <summary>Columns under the windows of neighbouring pixels.</summary>
+    internal int Columns(int pixels) => ((pixels - 1) * StrideX) + FilterWidth;
+
+    /// <summary>
+    /// The same convolution with the rows that follow each other without a gap as one row: all of a pointwise convolution, and a
+    /// column of pixels. <paramref name="rows"/> output rows from <paramref name="first"/> on become pixels of row 0.
+    /// </summary>
+    internal bool IsOneRow(int rows, int first, int inputTop, out ConvolutionShape row)
+    {
+        if (InputWidth == 1 && FilterWidth == 1 && PadLeft == 0 && OutputWidth == 1)
+        {
+            // The image as the caller has it begins at inputTop; its first window begins at first · StrideY − PadTop.
+            row = new ConvolutionShape(1, InputHeight - inputTop, InputChannels, 1, FilterHeight, 1, StrideY, 0, PadTop + inputTop - (first * StrideY), rows);
+            return true;
+        }
+
+        if (FilterHeight == 1 && FilterWidth == 1 && StrideX == 1 && StrideY == 1 && PadTop == 0 && PadLeft == 0 && OutputWidth == InputWidth)
+        {
+            row = new ConvolutionShape(1, (first - inputTop + rows) * InputWidth, InputChannels, 1, 1, 1, 1, 0, (inputTop - first) * InputWidth, rows * InputWidth);
+            return true;
+        }
+
+        row = default;
+        return false;
+    }
+
+    // At least one pixel, else as many as the scratch memory takes; whole tiles where it does not take all.
+    private int Pixels(int count, int columnBytes)
+    {
+        int columns = MostScratch / columnBytes, pixels = columns < FilterWidth ? 1 : ((columns - FilterWidth) / StrideX) + 1;
+        if (pixels >= count) return count;
+        return pixels >= VectorTile ? pixels / VectorTile * VectorTile : pixels >= 4 ? pixels / 4 * 4 : pixels;
+    }
+
+    /// <summary>Pixels of the largest tile.</summary>
+    internal const int VectorTile = 12;
+}

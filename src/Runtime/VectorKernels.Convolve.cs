@@ -1,0 +1,595 @@
+using System;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Etch;
+
+public static partial class VectorKernels
+{
+    /// <summary>
+    /// CONV_2D (one group, no dilation) and FULLY_CONNECTED: for each output pixel the dot product of its window with every
+    /// filter, requantised and clamped.
+    /// </summary>
+    /// <param name="input">Rows of the image from <paramref name="inputTop"/> on, NHWC.</param>
+    /// <param name="inputTop">The image's row at the beginning of <paramref name="input"/>.</param>
+    /// <param name="output">Output rows from <paramref name="rowBegin"/> on, NHWC.</param>
+    /// <param name="rowBegin">The first output row.</param>
+    /// <param name="rowEnd">The output row after the last.</param>
+    /// <param name="shape">The window's geometry.</param>
+    /// <param name="outside">The stored value outside the image: the input's zero point.</param>
+    /// <param name="channels">Output channels.</param>
+    /// <param name="filter">Weights in pairs of taps, as the class describes; a filter row has an even number of taps, padded with a zero.</param>
+    /// <param name="bias">The input's zero point folded in; padded.</param>
+    /// <param name="multiplier">Q0.31 factors; one for all channels, or one each, padded.</param>
+    /// <param name="right">Right shifts from 1 to 31; as <paramref name="multiplier"/>. Accumulators are below 2^30 in magnitude.</param>
+    /// <param name="zeroPoint">The output's zero point.</param>
+    /// <param name="min">The smallest stored output.</param>
+    /// <param name="max">The largest stored output.</param>
+    public static void Convolve(
+        ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
+        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> right, int zeroPoint, int min, int max)
+    {
+        var requantization = new Requantization(multiplier, right, zeroPoint, min, max);
+        if (shape.IsOneRow(rowEnd - rowBegin, rowBegin, inputTop, out ConvolutionShape row))
+        {
+            ConvolveRows(input, 0, output, 0, 1, row, outside, channels, filter, bias, requantization);
+        }
+        else
+        {
+            ConvolveRows(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, requantization);
+        }
+    }
+
+    private static void ConvolveRows(
+        ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
+        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, in Requantization requantization)
+    {
+        int inputRow = shape.InputWidth * shape.InputChannels, outputRow = shape.OutputWidth * channels;
+        int pairs = ((shape.FilterWidth * shape.InputChannels) + 1) / 2, taps = 2 * pairs * shape.FilterHeight;
+        int most = shape.ConvolutionPixels(shape.OutputWidth), widenedRow = shape.Columns(most) * shape.InputChannels;
+
+        // An odd row of taps ends with a weight of 0, whose partner lies one element further.
+        Span<short> widened = stackalloc short[(shape.FilterHeight * widenedRow) + 1];
+        var block = new Block
+        {
+            Output = requantization,
+            Input = ref Unsafe.As<short, byte>(ref MemoryMarshal.GetReference(widened)),
+            Rows = shape.FilterHeight,
+            Pairs = pairs,
+            PixelBytes = 2 * shape.StrideX * shape.InputChannels,
+            RowBytes = 2 * widenedRow,
+            Channels = channels,
+        };
+        for (int y = rowBegin; y < rowEnd; y++)
+        {
+            for (int x = 0; x < shape.OutputWidth; x += most)
+            {
+                int pixels = Math.Min(most, shape.OutputWidth - x), columns = shape.Columns(pixels);
+                for (int ky = 0; ky < shape.FilterHeight; ky++)
+                {
+                    Span<short> to = widened.Slice(ky * widenedRow, columns * shape.InputChannels);
+                    int inputY = (y * shape.StrideY) - shape.PadTop + ky;
+                    if (inputY < 0 || inputY >= shape.InputHeight) to.Fill((short)(2 * outside));
+                    else WidenRow(input.Slice((inputY - inputTop) * inputRow), shape.InputWidth, shape.InputChannels, (x * shape.StrideX) - shape.PadLeft, columns, outside, to);
+                }
+
+                // Sliced here, so that the tiles below stay inside.
+                Span<sbyte> stored = output.Slice(((y - rowBegin) * outputRow) + (x * channels), pixels * channels);
+                for (int oc = 0; oc < channels; oc += 16)
+                {
+                    int width = channels - oc > 8 ? 16 : 8;
+                    block.First = ref stored[oc];
+                    block.Filter = ref MemoryMarshal.GetReference(filter.Slice(oc * taps, width * taps));
+                    block.Bias = ref MemoryMarshal.GetReference(bias.Slice(oc, width));
+                    block.Channel = oc;
+                    block.PairBytes = 2 * width;
+                    block.Stored = Math.Min(width, channels - oc);
+                    if (width == 16 && Avx512BW.IsSupported)
+                    {
+                        Sum16(block, pixels);
+                        continue;
+                    }
+
+                    for (int lanes = block.Stored; lanes > 0; lanes -= 8)
+                    {
+                        block.Stored = Math.Min(8, lanes);
+                        Sum8(block, pixels);
+                        block.First = ref Unsafe.Add(ref block.First, 8);
+                        block.Filter = ref Unsafe.Add(ref block.Filter, 16);
+                        block.Bias = ref Unsafe.Add(ref block.Bias, 8);
+                        block.Channel += 8;
+                    }
+                }
+            }
+        }
+    }
+
+    // All pixels of sixteen channels. What is left of a tile is computed as part of a tile that ends with the last pixel.
+    private static void Sum16(in Block block, int pixels)
+    {
+        int twelves = pixels / 12 * 12, left = pixels - twelves;
+        if (twelves > 0) Tiles12x16(block, 0, twelves);
+        if (left > 8 && twelves > 0)
+        {
+            Tiles12x16(block, pixels - 12, pixels);
+        }
+        else if (left > 0 && pixels >= 4)
+        {
+            if (left >= 4) Tiles4x16(block, twelves, twelves + (left / 4 * 4));
+            if (left % 4 > 0) Tiles4x16(block, pixels - 4, pixels);
+        }
+        else if (left > 0)
+        {
+            Tiles1x16(block, 0, pixels);
+        }
+    }
+
+    // All pixels of eight channels.
+    private static void Sum8(in Block block, int pixels)
+    {
+        if (!Avx2.IsSupported)
+        {
+            if (pixels >= 4) Tiles4x4x2(block, 0, pixels / 4 * 4);
+            if (pixels >= 4 && pixels % 4 > 0) Tiles4x4x2(block, pixels - 4, pixels);
+            if (pixels < 4) Tiles1x4x2(block, 0, pixels);
+            return;
+        }
+
+        int twelves = pixels / 12 * 12, left = pixels - twelves;
+        if (twelves > 0) Tiles12x8(block, 0, twelves);
+        if (left > 8 && twelves > 0)
+        {
+            Tiles12x8(block, pixels - 12, pixels);
+        }
+        else if (left > 0 && pixels >= 4)
+        {
+            if (left >= 4) Tiles4x8(block, twelves, twelves + (left / 4 * 4));
+            if (left % 4 > 0) Tiles4x8(block, pixels - 4, pixels);
+        }
+        else if (left > 0)
+        {
+            Tiles1x8(block, 0, pixels);
+        }
+    }
+
+    // Sixteen channels of tiles of twelve pixels.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tiles12x16(in Block block, int first, int end)
+    {
+        nint step = block.PixelBytes, step2 = 2 * step, step3 = 3 * step;
+        nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
+        Vector512<int> start = Vector512.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier512(block.Channel), n = block.Output.Right512(block.Channel);
+        start = Avx512F.Add(start, start);
+        Vector512<int> oddM = Avx512F.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
+        Vector512<int> zeroPoint = Vector512.Create(block.Output.ZeroPoint);
+        Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
+        int stored = block.Stored;
+        for (int pixel = first; pixel < end; pixel += 12)
+        {
+            ref byte a = ref Unsafe.AddByteOffset(ref block.Input, pixel * step);
+            ref byte b = ref Unsafe.AddByteOffset(ref a, 4 * step);
+            ref byte c = ref Unsafe.AddByteOffset(ref b, 4 * step);
+            ref sbyte w = ref block.Filter;
+            Vector512<int> acc0 = start, acc1 = start, acc2 = start, acc3 = start;
+            Vector512<int> acc4 = start, acc5 = start, acc6 = start, acc7 = start;
+            Vector512<int> acc8 = start, acc9 = start, acc10 = start, acc11 = start;
+            for (int row = block.Rows; row > 0; row--)
+            {
+                for (int pair = block.Pairs; pair > 0; pair--)
+                {
+                    Vector512<short> weights = Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref w));
+                    acc0 = Avx512F.Add(acc0, Avx512BW.MultiplyAddAdjacent(Pair512(ref a), weights));
+                    acc1 = Avx512F.Add(acc1, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.AddByteOffset(ref a, step)), weights));
+                    acc2 = Avx512F.Add(acc2, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.AddByteOffset(ref a, step2)), weights));
+                    acc3 = Avx512F.Add(acc3, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.AddByteOffset(ref a, step3)), weights));
+                    acc4 = Avx512F.Add(acc4, Avx512BW.MultiplyAddAdjacent(Pair512(ref b), weights));
+                    acc5 = Avx512F.Add(acc5, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.AddByteOffset(ref b, step)), weights));
+                    acc6 = Avx512F.Add(acc6, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.AddByteOffset(ref b, step2)), weights));
+                    acc7 = Avx512F.Add(acc7, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.AddByteOffset(ref b, step3)), weights));
+                    acc8 = Avx512F.Add(acc8, Avx512BW.MultiplyAddAdjacent(Pair512(ref c), weights));
+                    acc9 = Avx512F.Add(acc9, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.AddByteOffset(ref c, step)), weights));
+                    acc10 = Avx512F.Add(acc10, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.AddByteOffset(ref c, step2)), weights));
+                    acc11 = Avx512F.Add(acc11, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.AddByteOffset(ref c, step3)), weights));
+                    w = ref Unsafe.Add(ref w, stride);
+                    a = ref Unsafe.AddByteOffset(ref a, 4);
+                    b = ref Unsafe.AddByteOffset(ref b, 4);
+                    c = ref Unsafe.AddByteOffset(ref c, 4);
+                }
+
+                a = ref Unsafe.AddByteOffset(ref a, rowGap);
+                b = ref Unsafe.AddByteOffset(ref b, rowGap);
+                c = ref Unsafe.AddByteOffset(ref c, rowGap);
+            }
+
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.Channels);
+            Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc1, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc2, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc3, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc4, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc5, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc6, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc7, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc8, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc9, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc10, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc11, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+        }
+    }
+
+    // Sixteen channels of tiles of four pixels.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tiles4x16(in Block block, int first, int end)
+    {
+        nint step = block.PixelBytes, step2 = 2 * step, step3 = 3 * step;
+        nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
+        Vector512<int> start = Vector512.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier512(block.Channel), n = block.Output.Right512(block.Channel);
+        start = Avx512F.Add(start, start);
+        Vector512<int> oddM = Avx512F.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
+        Vector512<int> zeroPoint = Vector512.Create(block.Output.ZeroPoint);
+        Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
+        int stored = block.Stored;
+        for (int pixel = first; pixel < end; pixel += 4)
+        {
+            ref byte a = ref Unsafe.AddByteOffset(ref block.Input, pixel * step);
+            ref sbyte w = ref block.Filter;
+            Vector512<int> acc0 = start, acc1 = start, acc2 = start, acc3 = start;
+            for (int row = block.Rows; row > 0; row--)
+            {
+                for (int pair = block.Pairs; pair > 0; pair--)
+                {
+                    Vector512<short> weights = Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref w));
+                    acc0 = Avx512F.Add(acc0, Avx512BW.MultiplyAddAdjacent(Pair512(ref a), weights));
+                    acc1 = Avx512F.Add(acc1, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.AddByteOffset(ref a, step)), weights));
+                    acc2 = Avx512F.Add(acc2, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.AddByteOffset(ref a, step2)), weights));
+                    acc3 = Avx512F.Add(acc3, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.AddByteOffset(ref a, step3)), weights));
+                    w = ref Unsafe.Add(ref w, stride);
+                    a = ref Unsafe.AddByteOffset(ref a, 4);
+                }
+
+                a = ref Unsafe.AddByteOffset(ref a, rowGap);
+            }
+
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.Channels);
+            Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc1, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc2, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc3, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+        }
+    }
+
+    // Sixteen channels of one pixel after the other.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tiles1x16(in Block block, int first, int end)
+    {
+        nint step = block.PixelBytes;
+        nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
+        Vector512<int> start = Vector512.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier512(block.Channel), n = block.Output.Right512(block.Channel);
+        start = Avx512F.Add(start, start);
+        Vector512<int> oddM = Avx512F.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
+        Vector512<int> zeroPoint = Vector512.Create(block.Output.ZeroPoint);
+        Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
+        int stored = block.Stored;
+        for (int pixel = first; pixel < end; pixel += 1)
+        {
+            ref byte a = ref Unsafe.AddByteOffset(ref block.Input, pixel * step);
+            ref sbyte w = ref block.Filter;
+            Vector512<int> acc0 = start;
+            for (int row = block.Rows; row > 0; row--)
+            {
+                for (int pair = block.Pairs; pair > 0; pair--)
+                {
+                    Vector512<short> weights = Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref w));
+                    acc0 = Avx512F.Add(acc0, Avx512BW.MultiplyAddAdjacent(Pair512(ref a), weights));
+                    w = ref Unsafe.Add(ref w, stride);
+                    a = ref Unsafe.AddByteOffset(ref a, 4);
+                }
+
+                a = ref Unsafe.AddByteOffset(ref a, rowGap);
+            }
+
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.Channels);
+            Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+        }
+    }
+
+    // Eight channels of tiles of twelve pixels.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tiles12x8(in Block block, int first, int end)
+    {
+        nint step = block.PixelBytes, step2 = 2 * step, step3 = 3 * step;
+        nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
+        Vector256<int> start = Vector256.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier256(block.Channel), n = block.Output.Right256(block.Channel);
+        start = Avx2.Add(start, start);
+        Vector256<int> oddM = Avx2.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
+        Vector256<int> zeroPoint = Vector256.Create(block.Output.ZeroPoint);
+        Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
+        int stored = block.Stored;
+        for (int pixel = first; pixel < end; pixel += 12)
+        {
+            ref byte a = ref Unsafe.AddByteOffset(ref block.Input, pixel * step);
+            ref byte b = ref Unsafe.AddByteOffset(ref a, 4 * step);
+            ref byte c = ref Unsafe.AddByteOffset(ref b, 4 * step);
+            ref sbyte w = ref block.Filter;
+            Vector256<int> acc0 = start, acc1 = start, acc2 = start, acc3 = start;
+            Vector256<int> acc4 = start, acc5 = start, acc6 = start, acc7 = start;
+            Vector256<int> acc8 = start, acc9 = start, acc10 = start, acc11 = start;
+            for (int row = block.Rows; row > 0; row--)
+            {
+                for (int pair = block.Pairs; pair > 0; pair--)
+                {
+                    Vector256<short> weights = Avx2.ConvertToVector256Int16(Vector128.LoadUnsafe(ref w));
+                    acc0 = Avx2.Add(acc0, Avx2.MultiplyAddAdjacent(Pair256(ref a), weights));
+                    acc1 = Avx2.Add(acc1, Avx2.MultiplyAddAdjacent(Pair256(ref Unsafe.AddByteOffset(ref a, step)), weights));
+                    acc2 = Avx2.Add(acc2, Avx2.MultiplyAddAdjacent(Pair256(ref Unsafe.AddByteOffset(ref a, step2)), weights));
+                    acc3 = Avx2.Add(acc3, Avx2.MultiplyAddAdjacent(Pair256(ref Unsafe.AddByteOffset(ref a, step3)), weights));
+                    acc4 = Avx2.Add(acc4, Avx2.MultiplyAddAdjacent(Pair256(ref b), weights));
+                    acc5 = Avx2.Add(acc5, Avx2.MultiplyAddAdjacent(Pair256(ref Unsafe.AddByteOffset(ref b, step)), weights));
+                    acc6 = Avx2.Add(acc6, Avx2.MultiplyAddAdjacent(Pair256(ref Unsafe.AddByteOffset(ref b, step2)), weights));
+                    acc7 = Avx2.Add(acc7, Avx2.MultiplyAddAdjacent(Pair256(ref Unsafe.AddByteOffset(ref b, step3)), weights));
+                    acc8 = Avx2.Add(acc8, Avx2.MultiplyAddAdjacent(Pair256(ref c), weights));
+                    acc9 = Avx2.Add(acc9, Avx2.MultiplyAddAdjacent(Pair256(ref Unsafe.AddByteOffset(ref c, step)), weights));
+                    acc10 = Avx2.Add(acc10, Avx2.MultiplyAddAdjacent(Pair256(ref Unsafe.AddByteOffset(ref c, step2)), weights));
+                    acc11 = Avx2.Add(acc11, Avx2.MultiplyAddAdjacent(Pair256(ref Unsafe.AddByteOffset(ref c, step3)), weights));
+                    w = ref Unsafe.Add(ref w, stride);
+                    a = ref Unsafe.AddByteOffset(ref a, 4);
+                    b = ref Unsafe.AddByteOffset(ref b, 4);
+                    c = ref Unsafe.AddByteOffset(ref c, 4);
+                }
+
+                a = ref Unsafe.AddByteOffset(ref a, rowGap);
+                b = ref Unsafe.AddByteOffset(ref b, rowGap);
+                c = ref Unsafe.AddByteOffset(ref c, rowGap);
+            }
+
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.Channels);
+            Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc1, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc2, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc3, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc4, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc5, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc6, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc7, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc8, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc9, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc10, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc11, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+        }
+    }
+
+    // Eight channels of tiles of four pixels.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tiles4x8(in Block block, int first, int end)
+    {
+        nint step = block.PixelBytes, step2 = 2 * step, step3 = 3 * step;
+        nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
+        Vector256<int> start = Vector256.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier256(block.Channel), n = block.Output.Right256(block.Channel);
+        start = Avx2.Add(start, start);
+        Vector256<int> oddM = Avx2.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
+        Vector256<int> zeroPoint = Vector256.Create(block.Output.ZeroPoint);
+        Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
+        int stored = block.Stored;
+        for (int pixel = first; pixel < end; pixel += 4)
+        {
+            ref byte a = ref Unsafe.AddByteOffset(ref block.Input, pixel * step);
+            ref sbyte w = ref block.Filter;
+            Vector256<int> acc0 = start, acc1 = start, acc2 = start, acc3 = start;
+            for (int row = block.Rows; row > 0; row--)
+            {
+                for (int pair = block.Pairs; pair > 0; pair--)
+                {
+                    Vector256<short> weights = Avx2.ConvertToVector256Int16(Vector128.LoadUnsafe(ref w));
+                    acc0 = Avx2.Add(acc0, Avx2.MultiplyAddAdjacent(Pair256(ref a), weights));
+                    acc1 = Avx2.Add(acc1, Avx2.MultiplyAddAdjacent(Pair256(ref Unsafe.AddByteOffset(ref a, step)), weights));
+                    acc2 = Avx2.Add(acc2, Avx2.MultiplyAddAdjacent(Pair256(ref Unsafe.AddByteOffset(ref a, step2)), weights));
+                    acc3 = Avx2.Add(acc3, Avx2.MultiplyAddAdjacent(Pair256(ref Unsafe.AddByteOffset(ref a, step3)), weights));
+                    w = ref Unsafe.Add(ref w, stride);
+                    a = ref Unsafe.AddByteOffset(ref a, 4);
+                }
+
+                a = ref Unsafe.AddByteOffset(ref a, rowGap);
+            }
+
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.Channels);
+            Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc1, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc2, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            Store(Scale(acc3, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+        }
+    }
+
+    // Eight channels of one pixel after the other.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tiles1x8(in Block block, int first, int end)
+    {
+        nint step = block.PixelBytes;
+        nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
+        Vector256<int> start = Vector256.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier256(block.Channel), n = block.Output.Right256(block.Channel);
+        start = Avx2.Add(start, start);
+        Vector256<int> oddM = Avx2.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
+        Vector256<int> zeroPoint = Vector256.Create(block.Output.ZeroPoint);
+        Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
+        int stored = block.Stored;
+        for (int pixel = first; pixel < end; pixel += 1)
+        {
+            ref byte a = ref Unsafe.AddByteOffset(ref block.Input, pixel * step);
+            ref sbyte w = ref block.Filter;
+            Vector256<int> acc0 = start;
+            for (int row = block.Rows; row > 0; row--)
+            {
+                for (int pair = block.Pairs; pair > 0; pair--)
+                {
+                    Vector256<short> weights = Avx2.ConvertToVector256Int16(Vector128.LoadUnsafe(ref w));
+                    acc0 = Avx2.Add(acc0, Avx2.MultiplyAddAdjacent(Pair256(ref a), weights));
+                    w = ref Unsafe.Add(ref w, stride);
+                    a = ref Unsafe.AddByteOffset(ref a, 4);
+                }
+
+                a = ref Unsafe.AddByteOffset(ref a, rowGap);
+            }
+
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.Channels);
+            Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+        }
+    }
+
+    // Eight channels of tiles of four pixels, two vectors of four each.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tiles4x4x2(in Block block, int first, int end)
+    {
+        nint step = block.PixelBytes, step2 = 2 * step, step3 = 3 * step;
+        nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
+        Vector128<int> start = Vector128.LoadUnsafe(ref block.Bias), start4 = Vector128.LoadUnsafe(ref block.Bias, 4);
+        start = Sse2.Add(start, start);
+        start4 = Sse2.Add(start4, start4);
+        var factors = new Factors128(block.Output, block.Channel, block.Stored);
+        Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
+        for (int pixel = first; pixel < end; pixel += 4)
+        {
+            ref byte a = ref Unsafe.AddByteOffset(ref block.Input, pixel * step);
+            ref sbyte w = ref block.Filter;
+            Vector128<int> acc0 = start, acc1 = start, acc2 = start, acc3 = start;
+            Vector128<int> high0 = start4, high1 = start4, high2 = start4, high3 = start4;
+            for (int row = block.Rows; row > 0; row--)
+            {
+                for (int pair = block.Pairs; pair > 0; pair--)
+                {
+                    Vector128<short> low = Sse41.ConvertToVector128Int16(Vector128.CreateScalarUnsafe(Eight(ref w)).AsSByte());
+                    Vector128<short> high = Sse41.ConvertToVector128Int16(Vector128.CreateScalarUnsafe(Eight(ref Unsafe.Add(ref w, 8))).AsSByte());
+                    Vector128<short> x0 = Pair128(ref a);
+                    acc0 = Sse2.Add(acc0, Sse2.MultiplyAddAdjacent(x0, low));
+                    high0 = Sse2.Add(high0, Sse2.MultiplyAddAdjacent(x0, high));
+                    Vector128<short> x1 = Pair128(ref Unsafe.AddByteOffset(ref a, step));
+                    acc1 = Sse2.Add(acc1, Sse2.MultiplyAddAdjacent(x1, low));
+                    high1 = Sse2.Add(high1, Sse2.MultiplyAddAdjacent(x1, high));
+                    Vector128<short> x2 = Pair128(ref Unsafe.AddByteOffset(ref a, step2));
+                    acc2 = Sse2.Add(acc2, Sse2.MultiplyAddAdjacent(x2, low));
+                    high2 = Sse2.Add(high2, Sse2.MultiplyAddAdjacent(x2, high));
+                    Vector128<short> x3 = Pair128(ref Unsafe.AddByteOffset(ref a, step3));
+                    acc3 = Sse2.Add(acc3, Sse2.MultiplyAddAdjacent(x3, low));
+                    high3 = Sse2.Add(high3, Sse2.MultiplyAddAdjacent(x3, high));
+                    w = ref Unsafe.Add(ref w, stride);
+                    a = ref Unsafe.AddByteOffset(ref a, 4);
+                }
+
+                a = ref Unsafe.AddByteOffset(ref a, rowGap);
+            }
+
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.Channels);
+            factors.Store(acc0, high0, block.Output, block.Channel, block.Stored, min, max, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            factors.Store(acc1, high1, block.Output, block.Channel, block.Stored, min, max, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            factors.Store(acc2, high2, block.Output, block.Channel, block.Stored, min, max, ref output);
+            output = ref Unsafe.Add(ref output, block.Channels);
+            factors.Store(acc3, high3, block.Output, block.Channel, block.Stored, min, max, ref output);
+        }
+    }
+
+    // Eight channels of one pixel after the other, two vectors of four each.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tiles1x4x2(in Block block, int first, int end)
+    {
+        nint step = block.PixelBytes;
+        nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
+        Vector128<int> start = Vector128.LoadUnsafe(ref block.Bias), start4 = Vector128.LoadUnsafe(ref block.Bias, 4);
+        start = Sse2.Add(start, start);
+        start4 = Sse2.Add(start4, start4);
+        var factors = new Factors128(block.Output, block.Channel, block.Stored);
+        Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
+        for (int pixel = first; pixel < end; pixel += 1)
+        {
+            ref byte a = ref Unsafe.AddByteOffset(ref block.Input, pixel * step);
+            ref sbyte w = ref block.Filter;
+            Vector128<int> acc0 = start;
+            Vector128<int> high0 = start4;
+            for (int row = block.Rows; row > 0; row--)
+            {
+                for (int pair = block.Pairs; pair > 0; pair--)
+                {
+                    Vector128<short> low = Sse41.ConvertToVector128Int16(Vector128.CreateScalarUnsafe(Eight(ref w)).AsSByte());
+                    Vector128<short> high = Sse41.ConvertToVector128Int16(Vector128.CreateScalarUnsafe(Eight(ref Unsafe.Add(ref w, 8))).AsSByte());
+                    Vector128<short> x0 = Pair128(ref a);
+                    acc0 = Sse2.Add(acc0, Sse2.MultiplyAddAdjacent(x0, low));
+                    high0 = Sse2.Add(high0, Sse2.MultiplyAddAdjacent(x0, high));
+                    w = ref Unsafe.Add(ref w, stride);
+                    a = ref Unsafe.AddByteOffset(ref a, 4);
+                }
+
+                a = ref Unsafe.AddByteOffset(ref a, rowGap);
+            }
+
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.Channels);
+            factors.Store(acc0, high0, block.Output, block.Channel, block.Stored, min, max, ref output);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<short> Pair512(ref byte pair) => Vector512.Create(Unsafe.ReadUnaligned<int>(ref pair)).AsInt16();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<short> Pair256(ref byte pair) => Vector256.Create(Unsafe.ReadUnaligned<int>(ref pair)).AsInt16();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<short> Pair128(ref byte pair) => Vector128.Create(Unsafe.ReadUnaligned<int>(ref pair)).AsInt16();
+
+    /// <summary>A block of 16 or 8 output channels and the widened windows that they are computed from.</summary>
+    private ref struct Block
+    {
+        /// <summary>The first tap of the first window: int16, doubled.</summary>
+        public ref byte Input;
+
+        /// <summary>The weights of the block's first pair of taps.</summary>
+        public ref sbyte Filter;
+
+        public ref int Bias;
+
+        /// <summary>Where the block's first channel of the first pixel is stored.</summary>
+        public ref sbyte First;
+
+        public Requantization Output;
+
+        /// <summary>Rows of the filter, and pairs of taps in each.</summary>
+        public int Rows, Pairs;
+
+        /// <summary>From one window to the next one, and from one row of a window to the next one.</summary>
+        public nint PixelBytes, RowBytes;
+
+        /// <summary>From the weights of a pair of taps to those of the next pair.</summary>
+        public nint PairBytes;
+
+        /// <summary>The block's first channel, how many it stores, and all output channels of a pixel.</summary>
+        public int Channel, Stored, Channels;
+    }
+}
