@@ -1,3 +1,5 @@
+using System;
+
 namespace Etch;
 
 /// <summary>A window slid over rows and columns, as the vector kernels take it: all counts in pixels.</summary>
@@ -11,12 +13,17 @@ namespace Etch;
 /// <param name="PadTop">Rows between the top of the first window and the top of the image.</param>
 /// <param name="PadLeft">Columns between the left edge of the first window and that of the image.</param>
 /// <param name="OutputWidth">Windows in a row.</param>
-public readonly record struct ConvolutionShape(
+#if ETCH_COMPILER
+internal
+#else
+public
+#endif
+readonly record struct ConvolutionShape(
     int InputHeight, int InputWidth, int InputChannels, int FilterHeight, int FilterWidth,
     int StrideY, int StrideX, int PadTop, int PadLeft, int OutputWidth)
 {
-    // What the kernels widen at a time stays in the first-level cache together with a block of weights.
-    private const int MostScratch = 24 * 1024;
+    // What is widened at a time shares the first-level cache with a block of weights; wide images with many channels take more.
+    private const int Scratch = 8 * 1024, MostScratch = 32 * 1024;
 
     /// <summary>Output pixels whose windows a convolution widens at a time.</summary>
     internal int ConvolutionPixels(int count) => Pixels(count, 2 * FilterHeight * InputChannels);
@@ -65,14 +72,19 @@ public readonly record struct ConvolutionShape(
         return false;
     }
 
-    // At least one pixel, else as many as the scratch memory takes; whole tiles where it does not take all.
+    // All pixels, or whole tiles of them.
     private int Pixels(int count, int columnBytes)
     {
-        int columns = MostScratch / columnBytes, pixels = columns < FilterWidth ? 1 : ((columns - FilterWidth) / StrideX) + 1;
+        int pixels = Fitting(Scratch, columnBytes);
+        if (pixels < VectorTile) pixels = Math.Min(Fitting(MostScratch, columnBytes), VectorTile);
         if (pixels >= count) return count;
-        return pixels >= VectorTile ? pixels / VectorTile * VectorTile : pixels >= 4 ? pixels / 4 * 4 : pixels;
+        int tile = pixels >= VectorTile ? VectorTile : pixels >= 4 ? 4 : 1;
+        return Math.Max(1, pixels / tile * tile);
     }
 
+    // Pixels whose columns take so many bytes.
+    private int Fitting(int bytes, int columnBytes) => bytes / columnBytes < FilterWidth ? 0 : (((bytes / columnBytes) - FilterWidth) / StrideX) + 1;
+
     /// <summary>Pixels of the largest tile.</summary>
-    internal const int VectorTile = 12;
+    private const int VectorTile = 12;
 }

@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 using Etch.Emit;
 using Etch.Ir;
@@ -118,12 +119,13 @@ internal sealed record Conv2D : Op
         Requantization requantization = Requantization.Of(
             multipliers, bias, bounds, isWide, output, range, tables, values => DotProducts.Pad(values, groups));
         (int unroll, bool unrollRows) = DotProducts.ChooseUnrolling(rows, rowLength, options);
+        var rowLoop = new WindowRows
+        {
+            Window = window, InputChannels = input.Shape[3], OutputChannels = outputs, Groups = groups, Type = input.Type, Fill = input.ZeroPoint,
+        };
         var kernel = new Conv2DKernel(
             input.Shape[0],
-            new WindowRows
-            {
-                Window = window, InputChannels = input.Shape[3], OutputChannels = outputs, Groups = groups, Type = input.Type, Fill = input.ZeroPoint,
-            },
+            rowLoop,
             new DotProducts
             {
                 Rows = rows,
@@ -131,8 +133,9 @@ internal sealed record Conv2D : Op
                 Outputs = outputs / groups,
                 Step = window.StrideX * input.Shape[3],
                 Groups = groups,
-                Pixels = window.IsPointwise ? window.OutputHeight * window.OutputWidth : window.OutputWidth,
-                MayVectorise = options.Vectors,
+                Shape = options.Vectors && !window.IsDilated ? rowLoop.Shape : null,
+                VectorPixels = rowLoop.VectorPixels,
+                Outside = input.ZeroPoint,
                 Unroll = unroll,
                 UnrollRows = unrollRows,
                 FilterType = filterType,
@@ -150,13 +153,13 @@ internal sealed record Conv2D : Op
 
         public override int Batch => Images;
 
-        public override int StackBytes => Windows.StackBytes + Dots.StackBytes;
+        public override int StackBytes => Math.Max(Windows.StackBytes, Dots.StackBytes);
 
         public override int CodeBytes => Windows.CodeBytes + Dots.CodeBytes;
 
         public override void Emit(CodeWriter w, string method)
         {
-            Windows.Emit(w, method, Dots.Parameters, Dots.Output.Arguments);
+            Windows.Emit(w, method, Dots.Parameters, Dots.Output.Arguments, rows => Dots.EmitVectorCall(w, rows));
             w.Line();
             Dots.Emit(w, method);
         }

@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 using Etch.Emit;
 using Etch.Ir;
@@ -110,17 +111,17 @@ internal sealed record DepthwiseConv2D : Op
         (int, int) range = Ir.Quantize.Range(Activation, output);
         long[]? biasOfFile = Input(2) < 0 ? null : graph[Inputs[2]].Longs();
         (long[] bias, long[] bounds) = DotProducts.Fold(weights, biasOfFile, outputs, taps, input, multipliers, output.ZeroPoint, range, isWide);
-        int[] packed = PairLayout.Pack(outputs, 1, taps, (oc, tap) => weights[(oc * taps) + tap]);
-        var tables = new List<Table> { WeightedSum.Table(packed) };
+        var tables = new List<Table> { WeightedSum.Table(stored) };
         ElementType filterType = tables[0].Type;
-        Requantization requantization = Requantization.Of(multipliers, bias, bounds, isWide, output, range, tables, PairLayout.Pad);
+        Requantization requantization = Requantization.Of(multipliers, bias, bounds, isWide, output, range, tables, values => values);
         var kernel = new DepthwiseKernel(
             input.Shape[0],
             new WindowRows { Window = window, InputChannels = channels, OutputChannels = outputs, Type = input.Type, Fill = input.ZeroPoint },
             filterType,
             requantization,
             IsUnrolled: options.Unroll != UnrollPolicy.None && taps <= (options.Unroll == UnrollPolicy.Full ? 400 : 64),
-            IsVectorised: options.Vectors && channels == outputs && input.Type == ElementType.Int8 && filterType == ElementType.Int8 && requantization.OnlyRight && taps <= 400,
+            IsVectorised: options.Vectors && channels == outputs && !window.IsDilated && input.Type == ElementType.Int8 && filterType == ElementType.Int8
+                && requantization.OnlyRight && taps <= 400,
             IsUnchecked: options.CheckOverflow);
         return new Layer(this, kernel, new[] { Inputs[0] }, tables.ToArray());
     }
@@ -134,14 +135,17 @@ internal sealed record DepthwiseConv2D : Op
 
         public override int Batch => Images;
 
-        public override int StackBytes => Windows.StackBytes + (IsVectorised ? (4 * PairLayout.Even(Windows.Window.Taps)) + 256 : 0);
+        public override int StackBytes => Math.Max(Windows.StackBytes, IsVectorised ? Windows.Shape.DepthwiseScratch(Windows.VectorPixels) + 512 : 0);
 
         public override int CodeBytes => Windows.CodeBytes + 200 + Requantization.CodeBytes + (IsUnrolled ? Windows.Window.Taps * 14 : 60);
 
         public override void Emit(CodeWriter w, string method)
         {
             string parameters = Output.Parameters(FilterType), element = Windows.Type.Keyword();
-            Windows.Emit(w, method, parameters, Output.Arguments);
+            Windows.Emit(w, method, parameters, Output.Arguments, rows =>
+            {
+                if (IsVectorised) Output.EmitVectorCall(w, "ConvolveDepthwise", rows, Windows.Shape, Windows.Fill, channels: null);
+            });
             w.Line();
 
             Window2D g = Windows.Window;
@@ -154,7 +158,6 @@ internal sealed record DepthwiseConv2D : Op
                 if (depthMultiplier > 1) w.Line($"const int DepthMultiplier = {depthMultiplier};");
                 Output.EmitConstants(w);
                 w.Line();
-                if (IsVectorised) Output.EmitVectorCall(w, "Depthwise", "FilterHeight, FilterWidth");
                 w.Line("// The caller sliced window and output to what is read and written here.");
                 w.Line($"ref {element} pixel = ref MemoryMarshal.GetReference(window);");
                 w.Line($"ref {element} stored = ref MemoryMarshal.GetReference(output);");
@@ -162,9 +165,7 @@ internal sealed record DepthwiseConv2D : Op
                 using (w.Unchecked(IsUnchecked))
                 using (w.Block("for (int i = 0; i < count; i++)"))
                 {
-                    int wide = PairLayout.Wide(Windows.OutputChannels);
-                    EmitChannels(w, 0, wide, isWide: true);
-                    EmitChannels(w, wide, Windows.OutputChannels, isWide: false);
+                    EmitChannels(w);
                     w.Line();
                     w.Line("pixel = ref Unsafe.Add(ref pixel, Step);");
                     w.Line("stored = ref Unsafe.Add(ref stored, OutputChannels);");
@@ -174,26 +175,22 @@ internal sealed record DepthwiseConv2D : Op
             }
         }
 
-        // Channels from `begin` to `end`, which lie in blocks of 16 or in one of 8.
-        private void EmitChannels(CodeWriter w, int begin, int end, bool isWide)
+        private void EmitChannels(CodeWriter w)
         {
-            if (begin == end) return;
             Window2D g = Windows.Window;
-            int pairStride = isWide ? 32 : 16;
             bool isOneToOne = Windows.InputChannels == Windows.OutputChannels;
-            using (w.Block($"for (int oc = {begin}; oc < {end}; oc++)"))
+            using (w.Block("for (int oc = 0; oc < OutputChannels; oc++)"))
             {
-                string first = PairLayout.First("oc", PairLayout.Wide(Windows.OutputChannels), PairLayout.Even(g.Taps), isWide);
-                w.Line($"ref {FilterType.Keyword()} weights = ref Unsafe.Add(ref MemoryMarshal.GetReference(filter), {first});");
+                w.Line($"ref {FilterType.Keyword()} weights = ref Unsafe.Add(ref MemoryMarshal.GetReference(filter), oc);");
                 w.Line($"ref {Windows.Type.Keyword()} taps = ref Unsafe.Add(ref pixel, {(isOneToOne ? "oc" : "oc / DepthMultiplier")});");
                 w.Line($"{Output.Accumulator.Keyword()} acc = bias[oc];");
-                if (IsUnrolled) EmitTaps(w, g, pairStride);
-                else EmitTapLoop(w, pairStride);
+                if (IsUnrolled) EmitTaps(w, g);
+                else EmitTapLoop(w);
                 w.Line($"Unsafe.Add(ref stored, oc) = {Output.Expression("acc", "oc")};");
             }
         }
 
-        private void EmitTaps(CodeWriter w, Window2D g, int pairStride)
+        private void EmitTaps(CodeWriter w, Window2D g)
         {
             for (int ky = 0; ky < g.FilterHeight; ky++)
             {
@@ -203,20 +200,18 @@ internal sealed record DepthwiseConv2D : Op
                 {
                     int tap = (ky * g.FilterWidth) + kx;
                     string q = kx == 0 ? row : InvariantText.Of($"Unsafe.Add(ref {row}, {kx} * InputChannels)");
-                    int at = (tap / 2 * pairStride) + (tap % 2);
-                    w.Line($"acc += {q} * {(at == 0 ? "weights" : InvariantText.Of($"Unsafe.Add(ref weights, {at})"))};");
+                    w.Line($"acc += {q} * {(tap == 0 ? "weights" : InvariantText.Of($"Unsafe.Add(ref weights, {tap} * OutputChannels)"))};");
                 }
             }
         }
 
-        private static void EmitTapLoop(CodeWriter w, int pairStride)
+        private static void EmitTapLoop(CodeWriter w)
         {
             w.Line("for (int ky = 0; ky < FilterHeight; ky++)");
             using (w.Block("for (int kx = 0; kx < FilterWidth; kx++)"))
             {
                 w.Line("int q = Unsafe.Add(ref taps, (ky * rowStride) + (kx * InputChannels));");
-                w.Line("int tap = (ky * FilterWidth) + kx;");
-                w.Line($"acc += q * Unsafe.Add(ref weights, (tap / 2 * {pairStride}) + (tap % 2));");
+                w.Line("acc += q * Unsafe.Add(ref weights, ((ky * FilterWidth) + kx) * OutputChannels);");
             }
         }
     }

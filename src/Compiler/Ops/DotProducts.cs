@@ -59,9 +59,8 @@ internal sealed record DotProducts
 {
     private const int Lanes = 4;
 
-    // Pixels that the vector kernel widens at a time, and the most bytes of stack that it may take for them.
-    private const int Tile = 4;
-    private const int MostWidened = 32 * 1024;
+    // The most stack that a vector kernel may take.
+    private const int MostScratch = 48 * 1024;
 
     /// <summary>Rows of the filter.</summary>
     public required int Rows { get; init; }
@@ -78,11 +77,14 @@ internal sealed record DotProducts
     /// <summary>Above 1, the method takes a group and uses that group's filters.</summary>
     public int Groups { get; init; } = 1;
 
-    /// <summary>The most neighbouring pixels of one call.</summary>
-    public required int Pixels { get; init; }
+    /// <summary>The geometry for processors with vector instructions; null for scalar code only.</summary>
+    public required ConvolutionShape? Shape { get; init; }
 
-    /// <summary>Processors with vector instructions take the vector kernel.</summary>
-    public required bool MayVectorise { get; init; }
+    /// <summary>Pixels of a row as the vector kernels see it.</summary>
+    public required int VectorPixels { get; init; }
+
+    /// <summary>The stored value outside the image.</summary>
+    public int Outside { get; init; }
 
     /// <summary>Taps of a row that are written out one after another, an even number; <see cref="RowLength"/> when no loop is left.</summary>
     public required int Unroll { get; init; }
@@ -102,15 +104,16 @@ internal sealed record DotProducts
     public int CodeBytes => 200 + (((Unroll * (UnrollRows ? Rows : 1) * TapBytes) + Requantization.CodeBytes) * Lanes) + (Outputs % Lanes > 0 ? 300 : 0);
 
     /// <summary>Stack that the vector kernel takes.</summary>
-    public int StackBytes => IsVectorised ? WidenedBytes + 512 : 0;
+    public int StackBytes => IsVectorised ? Scratch + 512 : 0;
 
     private int Taps => Rows * PairLayout.Even(RowLength);
 
-    private int WidenedBytes => 2 * Taps * (Pixels >= Tile ? Tile : 1);
+    private int Scratch => Shape!.Value.ConvolutionScratch(VectorPixels);
 
     private string Element => Output.Type.Keyword();
 
-    private bool IsVectorised => MayVectorise && Groups == 1 && Output.Type == ElementType.Int8 && FilterType == ElementType.Int8 && Output.OnlyRight && WidenedBytes <= MostWidened;
+    private bool IsVectorised => Shape is not null && Groups == 1 && Output.Type == ElementType.Int8 && FilterType == ElementType.Int8 && Output.OnlyRight
+        && Scratch <= MostScratch;
 
     // One load, multiplication and addition.
     private const int TapBytes = 11;
@@ -188,6 +191,12 @@ internal sealed record DotProducts
         return (folded, bounds);
     }
 
+    /// <summary>Writes the call of the vector kernel, if there is one, in a method with these rows.</summary>
+    public void EmitVectorCall(CodeWriter w, string rows)
+    {
+        if (IsVectorised) Output.EmitVectorCall(w, "Convolve", rows, Shape!.Value, Outside, Outputs);
+    }
+
     public void Emit(CodeWriter w, string method)
     {
         w.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
@@ -198,7 +207,6 @@ internal sealed record DotProducts
             Output.EmitConstants(w);
             w.Line();
             if (Groups > 1) EmitGroup(w);
-            if (IsVectorised) Output.EmitVectorCall(w, "DotProducts", "Rows, RowLength");
             w.Line("// The caller sliced window and output to what is read and written here.");
             w.Line($"ref {Element} pixel = ref MemoryMarshal.GetReference(window);");
             w.Line($"ref {Element} stored = ref MemoryMarshal.GetReference(output);");

@@ -94,7 +94,7 @@ internal sealed record FullyConnected : Op
     public override Layer SelectKernel(Graph graph, CompileOptions options)
     {
         Tensor input = graph[Inputs[0]], filter = graph[Inputs[1]], output = graph[Outputs[0]];
-        int units = filter.Shape[0], depth = filter.Shape[1];
+        int units = filter.Shape[0], depth = filter.Shape[1], rows = input.ElementCount / depth;
         int[] weights = WeightedSum.Weights(filter);
         Multiplier[] multipliers = Multipliers(graph);
         bool isWide = IsWide(graph);
@@ -106,14 +106,14 @@ internal sealed record FullyConnected : Op
         ElementType filterType = tables[0].Type;
         Requantization requantization = Requantization.Of(multipliers, bias, bounds, isWide, output, range, tables, PairLayout.Pad);
         (int unroll, bool unrollRows) = DotProducts.ChooseUnrolling(1, depth, options);
-        var kernel = new FullyConnectedKernel(input.ElementCount / depth, new DotProducts
+        var kernel = new FullyConnectedKernel(rows, new DotProducts
         {
             Rows = 1,
             RowLength = depth,
             Outputs = units,
             Step = depth,
-            Pixels = input.ElementCount / depth,
-            MayVectorise = options.Vectors,
+            Shape = options.Vectors ? new ConvolutionShape(1, rows, depth, 1, 1, 1, 1, 0, 0, rows) : null,
+            VectorPixels = rows,
             Unroll = unroll,
             UnrollRows = unrollRows,
             FilterType = filterType,
@@ -136,6 +136,7 @@ internal sealed record FullyConnected : Op
             string element = Dots.Output.Type.Keyword();
             using (w.Method(method, $"ReadOnlySpan<{element}> input, Span<{element}> output", Dots.Parameters))
             {
+                Dots.EmitVectorCall(w, "input, 0, output, 0, 1");
                 w.Line($"{method}_Run(input.Slice(0, {InputRows * Dots.RowLength}), 0, output.Slice(0, {InputRows * Dots.Outputs}), {Dots.Output.Arguments});");
             }
 

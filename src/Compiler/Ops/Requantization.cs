@@ -68,14 +68,22 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
         w.Line($"const int OutputZeroPoint = {ZeroPoint}, ActivationMin = {Min}, ActivationMax = {Max};");
     }
 
-    /// <summary>Writes the call of a vector kernel, which takes factors of one or of all channels, for processors that have it.</summary>
-    public void EmitVectorCall(CodeWriter w, string kernel, string geometry)
+    /// <summary>Writes the call of a vector kernel for processors that have it.</summary>
+    /// <param name="kernel">The method of VectorKernels.</param>
+    /// <param name="rows">The kernel's first arguments: input, inputTop, output, rowBegin, rowEnd.</param>
+    /// <param name="outside">The stored value outside the image.</param>
+    /// <param name="channels">Output channels, where the kernel takes them.</param>
+    public void EmitVectorCall(CodeWriter w, string kernel, string rows, ConvolutionShape shape, int outside, int? channels)
     {
         using (w.Block("if (VectorKernels.IsSupported)"))
         {
+            w.Line("var shape = new ConvolutionShape(");
+            w.Line($"    InputHeight: {shape.InputHeight}, InputWidth: {shape.InputWidth}, InputChannels: {shape.InputChannels},");
+            w.Line($"    FilterHeight: {shape.FilterHeight}, FilterWidth: {shape.FilterWidth}, StrideY: {shape.StrideY}, StrideX: {shape.StrideX},");
+            w.Line($"    PadTop: {shape.PadTop}, PadLeft: {shape.PadLeft}, OutputWidth: {shape.OutputWidth});");
             w.Line($"VectorKernels.{kernel}(");
-            w.Line($"    window, rowStride, output, {geometry}, OutputChannels, Step,");
-            w.Line($"    filter, bias, {(IsPerChannel ? "multiplier, shift" : "[Multiplier], [Right]")}, OutputZeroPoint, ActivationMin, ActivationMax);");
+            w.Line($"    {rows}, shape, outside: {outside}{(channels is { } n ? InvariantText.Of($", channels: {n}") : "")},");
+            w.Line($"    filter, bias, {(IsPerChannel ? "multiplier, shift" : InvariantText.Of($"[{Multiplier}], [{Shift}]"))}, zeroPoint: {ZeroPoint}, min: {Min}, max: {Max});");
             w.Line("return;");
         }
 

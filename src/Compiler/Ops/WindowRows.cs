@@ -1,3 +1,4 @@
+using System;
 using Etch.Emit;
 using Etch.Ir;
 
@@ -36,13 +37,23 @@ internal sealed record WindowRows
 
     public int CodeBytes => HasNoBorder ? 160 : 640;
 
+    /// <summary>The same for the vector kernels.</summary>
+    public ConvolutionShape Shape => new(
+        Window.InputHeight, Window.InputWidth, InputChannels, Window.FilterHeight, Window.FilterWidth,
+        Window.StrideY, Window.StrideX, Window.PadTop, Window.PadLeft, Window.OutputWidth);
+
+    /// <summary>Pixels of a row as the vector kernels see it: rows that follow each other without a gap are one.</summary>
+    public int VectorPixels => Shape.IsOneRow(Window.OutputHeight, 0, 0, out ConvolutionShape row) ? row.OutputWidth : Window.OutputWidth;
+
     private string Element => Type.Keyword();
 
     /// <summary>Writes the row method. <paramref name="parameters"/> and <paramref name="arguments"/> pass the tables on.</summary>
-    public void Emit(CodeWriter w, string method, string parameters, string arguments)
+    /// <param name="vectorCall">Writes what comes first: the call of a vector kernel with the method's rows.</param>
+    public void Emit(CodeWriter w, string method, string parameters, string arguments, Action<string>? vectorCall = null)
     {
         using (w.Method(method, $"ReadOnlySpan<{Element}> input, int inputTop, Span<{Element}> output, int rowBegin, int rowEnd", parameters))
         {
+            vectorCall?.Invoke("input, inputTop, output, rowBegin, rowEnd");
             if (Window.IsPointwise && Groups == 1) EmitPointwise(w, method, arguments);
             else EmitWindows(w, method, arguments);
         }
