@@ -32,6 +32,11 @@ internal sealed class CompiledModel(ModelFile file, CompileOptions options, Equa
 
     public IReadOnlyList<Layer> Layers { get; init; } = [];
 
+    /// <summary>The caller keeps a state between inferences.</summary>
+    public bool IsStateful { get; init; }
+
+    public StatePlan State { get; init; } = StatePlan.None;
+
     public ArenaPlan Plan { get; init; } = new(new Dictionary<int, Location>(), 0, 0, default);
 
     public ModelCost Cost { get; init; } = new(file.Name, 0, 0, 0, 0, 0, 0, default);

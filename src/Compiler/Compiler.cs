@@ -20,7 +20,7 @@ internal static class Compiler
 
         var problems = new Problems();
         ImportedModel model = TfliteImporter.Import(file.Bytes, problems);
-        CompiledModel Failed() => new(file, options, problems.ToArray()) { Inputs = model.Inputs, Outputs = model.Outputs };
+        CompiledModel Failed() => new(file, options, problems.ToArray()) { Inputs = model.Inputs, Outputs = model.Outputs, IsStateful = model.IsStateful };
         if (model.Graph is not { } imported) return Failed();
 
         Graph graph = imported;
@@ -33,6 +33,7 @@ internal static class Compiler
         }
 
         if (options.DumpPasses) dump.Append("as imported\n").Append(imported).Append('\n');
+        Pass(nameof(InitializeVariables), g => InitializeVariables.Run(g, model.Initializers, problems));
         Pass(nameof(FoldConstants), g => FoldConstants.Run(g, problems));
         if (!problems.Any) CheckContracts.Run(graph, problems);
         if (problems.Any) return Failed();
@@ -44,13 +45,15 @@ internal static class Compiler
         Pass(nameof(TabulateUnary), TabulateUnary.Run);
         if (!options.KeepTensors) Pass(nameof(ConstantChannels), ConstantChannels.Run);
         if (!options.KeepTensors) Pass(nameof(RemoveViews), RemoveViews.Run);
+        if (!options.KeepTensors) Pass(nameof(ShareVariables), ShareVariables.Run);
 
         Layer[] layers = [.. graph.Ops.Select(op =>
         {
             cancel.ThrowIfCancellationRequested();
             return op.SelectKernel(graph, options);
         })];
-        ArenaPlan plan = PlanArena.Run(graph, layers, options);
+        StatePlan state = PlanState.Run(graph);
+        ArenaPlan plan = PlanArena.Run(graph, layers, state, options);
         return new CompiledModel(file, options, default)
         {
             Inputs = model.Inputs,
@@ -58,9 +61,11 @@ internal static class Compiler
             Filed = imported,
             Graph = graph,
             Layers = layers,
+            IsStateful = state.Bytes > 0,
+            State = state,
             Plan = plan,
-            Cost = MeasureCost.Run(file, graph, layers, plan),
-            Measures = MeasureCost.Measure(imported, graph, layers, plan),
+            Cost = MeasureCost.Run(file, graph, layers, plan, state),
+            Measures = MeasureCost.Measure(imported, graph, layers, plan, state),
             Dump = dump.ToString(),
         };
     }

@@ -19,12 +19,11 @@ public sealed class RecordedOpsTests
         string folder = Engines.Vectors("ops", name);
         Recording recording = Recording.Read(folder);
         CompiledModel model = Engines.Compile(Path.Combine(folder, "model.tflite"), Engines.ClassName(name));
-        foreach (int seed in recording.Seeds)
+        foreach ((int seed, int invokes) in recording.Runs)
         {
-            Values values = Engines.Reference(model.Graph, recording.Inputs(seed));
-            recording.AssertOutputs(seed, [.. model.Graph.Outputs.Select(Bytes)], "reference");
-
-            byte[] Bytes(int id) => values.Bytes(model.Graph.Root(id));
+            Values? values = null;
+            for (int i = 0; i < invokes; i++) values = Engines.Reference(model.Graph, recording.Inputs(seed), values);
+            recording.AssertOutputs(seed, [.. model.Graph.Outputs.Select(values!.Bytes)], "reference", invokes);
         }
     }
 
@@ -48,9 +47,11 @@ public sealed class RecordedOpsTests
         Assert.All(models, m =>
         {
             Recording recording = Recording.Read(Engines.Vectors("ops", m.Name));
-            foreach (int seed in recording.Seeds)
+            foreach ((int seed, int invokes) in recording.Runs)
             {
-                recording.AssertOutputs(seed, emitted.Run(m.Model, recording.Inputs(seed)).Outputs, m.Engine);
+                byte[] state = emitted.NewState(m.Model);
+                for (int i = 1; i < invokes; i++) emitted.Run(m.Model, recording.Inputs(seed), state);
+                recording.AssertOutputs(seed, emitted.Run(m.Model, recording.Inputs(seed), state).Outputs, m.Engine, invokes);
             }
         });
     }

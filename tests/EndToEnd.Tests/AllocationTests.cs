@@ -27,7 +27,8 @@ public sealed class AllocationTests
         byte[][] inputs = [.. loaded.Model.Inputs.Select(tensor => new byte[tensor.ByteCount])];
         byte[][] outputs = [.. loaded.Model.Outputs.Select(tensor => new byte[tensor.ByteCount])];
         byte[] arena = new byte[loaded.Model.Cost.Arena];
-        return Allocated(() => run(inputs, outputs, arena));
+        byte[] state = new byte[loaded.Model.Cost.State];
+        return Allocated(() => run(inputs, outputs, arena, state));
     }
 
     /// <summary>Bytes that five runs allocate on this thread after two that may prepare something.</summary>

@@ -29,7 +29,7 @@ internal sealed class LoadedModel
     /// <summary>The emitted class.</summary>
     public Type Type { get; }
 
-    /// <summary>Calls the emitted class with arrays of bytes: inputs, outputs, arena.</summary>
+    /// <summary>Calls the emitted class with arrays of bytes: inputs, outputs, arena, state.</summary>
     public EmittedModels.Runner Runner => Type.Assembly.GetType(Model.Options.ClassName + "Runner")!.GetMethod("Run")!.CreateDelegate<EmittedModels.Runner>();
 
     /// <summary>The single-operator models of the tests, in one compilation.</summary>

@@ -13,6 +13,7 @@ public sealed class ModelTests
         "dscnn_mlperf_kws_int8", "vww_mobilenetv1_96_int8", "resnet8_cifar_int8", "autoencoder_toycar_int8", "person_detect_96_int8",
         "micro_speech_quantized", "hello_world_int8", "mobilenetv2_0.35_160_2class_int8", "dscnn_s_kws_f32io_int8", "micronet_m_kws_int8",
         "tenet_kws_alexa_int8", "strm_wakeword_1d_dsconv_int8", "dscnn_s_kws_int16x8", "dscnn_s_kws_uint8", "mobilenetv2_0.5_96_imagenet_uint8",
+        "stream_mixednet_okay_nabu_v2_int8",
     ];
 
     [ModelTheory]
@@ -29,10 +30,15 @@ public sealed class ModelTests
         {
             CompiledModel[] models = [.. variants.Where(m => m.Options.CheckOverflow == isChecked)];
             var emitted = new EmittedModels(models, isChecked);
-            foreach (int seed in recording.Seeds)
+            foreach ((int seed, int invokes) in recording.Runs)
             {
                 byte[][] inputs = recording.Inputs(seed);
-                foreach (CompiledModel model in models) recording.AssertOutputs(seed, emitted.Run(model, inputs).Outputs, model.Options.ToString());
+                foreach (CompiledModel model in models)
+                {
+                    byte[] state = emitted.NewState(model);
+                    for (int i = 1; i < invokes; i++) emitted.Run(model, inputs, state);
+                    recording.AssertOutputs(seed, emitted.Run(model, inputs, state).Outputs, model.Options.ToString(), invokes);
+                }
             }
         }
     }
@@ -44,13 +50,16 @@ public sealed class ModelTests
         Recording recording = Models.Recording(name);
         IReadOnlyDictionary<int, string> expected = recording.Tensors();
         CompiledModel model = Engines.Compile(Models.File(name), Engines.ClassName(name), o => o with { KeepTensors = true });
-        (byte[][] outputs, byte[] arena) = new EmittedModels([model], isChecked: false).Run(model, recording.Inputs(1));
+        var emitted = new EmittedModels([model], isChecked: false);
+        byte[] state = emitted.NewState(model);
+        (byte[][] outputs, byte[] arena) = emitted.Run(model, recording.Inputs(1), state);
 
         int compared = 0;
         foreach ((int id, string hash) in expected)
         {
             if (!model.Plan.Locations.TryGetValue(id, out Location location)) continue;
-            ReadOnlySpan<byte> bytes = location.Place == Place.Output ? outputs[location.At] : arena.AsSpan(location.At, model.Graph[id].ByteCount);
+            byte[] memory = location.Place == Place.State ? state : arena;
+            ReadOnlySpan<byte> bytes = location.Place == Place.Output ? outputs[location.At] : memory.AsSpan(location.At, model.Graph[id].ByteCount);
             if (model.Graph[id].WasUInt8) bytes = bytes.ToArray().Select(b => (byte)(b ^ 0x80)).ToArray();
             Assert.True(Recording.Hash(bytes) == hash, $"{name}: {model.Graph.Producer(id)!.Name} writes another {model.Graph[id].Name}");
             compared++;

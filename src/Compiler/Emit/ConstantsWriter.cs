@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Text;
 using Etch.Ir;
+using Etch.Passes;
 
 namespace Etch.Emit;
 
@@ -34,17 +35,20 @@ internal static class ConstantsWriter
     {
         var byContent = new Dictionary<(ElementType, EquatableArray<byte>), string>();
         var names = new Dictionary<Table, string>();
+        void Add(Table table, string owner)
+        {
+            if (!byContent.TryGetValue((table.Type, table.Data), out string? name)) byContent[(table.Type, table.Data)] = name = $"{owner}_{table.Name}";
+            names[table] = name;
+        }
+
         for (int i = 0; i < model.Layers.Count; i++)
         {
-            foreach (Table table in model.Layers[i].Tables)
-            {
-                if (!byContent.TryGetValue((table.Type, table.Data), out string? name))
-                {
-                    byContent[(table.Type, table.Data)] = name = InvariantText.Of($"Layer{i}_{table.Name}");
-                }
+            foreach (Table table in model.Layers[i].Tables) Add(table, InvariantText.Of($"Layer{i}"));
+        }
 
-                names[table] = name;
-            }
+        foreach (StateReset reset in model.State.Resets)
+        {
+            if (reset.Table is { } table) Add(table, InvariantText.Of($"State{reset.At}"));
         }
 
         return names;

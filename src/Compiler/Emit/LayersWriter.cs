@@ -23,6 +23,7 @@ internal static class LayersWriter
         using (w.Block($"{model.Options.Accessibility} static partial class {model.Options.ClassName}"))
         {
             WriteInvoke(w, model, methods, inputs, outputs);
+            if (model.IsStateful) WriteReset(w, model);
             for (int i = 0; i < model.Layers.Count; i++)
             {
                 if (methods.Take(i).Contains(methods[i])) continue;
@@ -58,7 +59,8 @@ internal static class LayersWriter
         string Ratio(double x) => x.ToString("0.00", CultureInfo.InvariantCulture);
 
         w.Line($"// parameters            {Number(m.Parameters)}");
-        w.Line($"// working memory        {Number(m.WorkingBytes)} bytes: arena, inputs and outputs");
+        w.Line($"// working memory        {Number(m.WorkingBytes)} bytes: arena{(model.IsStateful ? ", state" : "")}, inputs and outputs");
+        if (model.IsStateful) w.Line($"// state                 {Number(cost.State)} bytes, kept between inferences");
         w.Line($"// peak of the arena     {Number(cost.Arena)} bytes, lower bound {Number(model.Plan.LowerBound)}");
         w.Line($"// stack                 {Number(cost.Stack)} bytes");
         w.Line($"// flash                 {Number(cost.Flash)} bytes: tables {Number(cost.Tables)}, code about {Number(cost.Code)}");
@@ -112,6 +114,7 @@ internal static class LayersWriter
         {
             Place.Arena => InvariantText.Of($"[{location.At} … {location.At + model.Graph[id].ByteCount})"),
             Place.Output => "→ output",
+            Place.State => InvariantText.Of($"state [{location.At} … {location.At + model.Graph[id].ByteCount})"),
             _ => "input",
         };
     }
@@ -129,14 +132,15 @@ internal static class LayersWriter
         for (int i = 0; i < inputs.Length; i++) spans[model.Graph.Inputs[i]] = inputs[i].Parameter;
         for (int i = 0; i < outputs.Length; i++) spans[model.Graph.Root(model.Graph.Outputs[i])] = outputs[i].Parameter;
 
-        using (w.Block($"static partial void InvokeLayers({SurfaceWriter.Parameters(inputs, outputs)})"))
+        using (w.Block($"static partial void InvokeLayers({SurfaceWriter.Parameters(model, inputs, outputs)})"))
         {
-            foreach (int root in model.Layers.SelectMany(layer => layer.Outputs).Select(model.Graph.Root))
+            foreach (int root in model.Layers.SelectMany(layer => layer.Inputs.Concat(layer.Outputs)).Select(model.Graph.Root))
             {
                 if (spans.ContainsKey(root)) continue;
                 Tensor tensor = model.Graph[root];
                 string name = spans[root] = Names.Unique(Names.Camel(tensor.Name, "tensor"), taken);
-                string slice = InvariantText.Of($"arena.Slice({model.Plan.Locations[root].At}, {tensor.ByteCount})");
+                Location location = model.Plan.Locations[root];
+                string slice = InvariantText.Of($"{(location.Place == Place.State ? "state" : "arena")}.Slice({location.At}, {tensor.ByteCount})");
                 string type = tensor.Type.Keyword();
                 w.Line($"Span<{type}> {name} = {(type == "sbyte" ? slice : $"MemoryMarshal.Cast<sbyte, {type}>({slice})")}; // {Dimensions(tensor)}");
             }
@@ -144,6 +148,21 @@ internal static class LayersWriter
             w.Line();
             var tables = ConstantsWriter.Names(model);
             for (int i = 0; i < model.Layers.Count; i++) WriteCall(w, model, i, methods[i], spans, tables);
+        }
+    }
+
+    private static void WriteReset(CodeWriter w, CompiledModel model)
+    {
+        Dictionary<Table, string> tables = ConstantsWriter.Names(model);
+        w.Line();
+        using (w.Block("static partial void ResetVariables(Span<sbyte> state)"))
+        {
+            foreach (StateReset reset in model.State.Resets)
+            {
+                string slice = InvariantText.Of($"state.Slice({reset.At}, {reset.Bytes})");
+                if (reset.Table is { } table) w.Line($"{tables[table]}.CopyTo({slice});");
+                else w.Line(reset.Fill == 0 ? $"{slice}.Clear();" : InvariantText.Of($"{slice}.Fill({reset.Fill});"));
+            }
         }
     }
 

@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 using System.Linq;
 using Etch.Ir;
@@ -14,7 +15,10 @@ internal static class SurfaceWriter
         "InputLength", "InputShape", "InputScale", "InputZeroPoint", "QuantizeInput",
         "OutputLength", "OutputShape", "OutputScale", "OutputZeroPoint", "DequantizeOutput",
         "ArenaBytes", "ArenaLowerBound", "WorkingBytes", "StackBytes", "FlashBytes", "Parameters", "Macs", "Flops", "Invoke", "InvokeLayers",
+        "StateBytes", "ResetState", "ResetVariables",
     ];
+
+    private const string DidNotCompile = "throw new InvalidOperationException(\"The model did not compile; see the build's errors.\");";
 
     public static string Write(CompiledModel model)
     {
@@ -26,6 +30,7 @@ internal static class SurfaceWriter
             w.Line($"/// <summary>{Names.Xml(Summary(model))}</summary>");
             w.Line("/// <remarks>");
             w.Line("/// Static and without state of its own: threads may call it at the same time, each with its own spans.");
+            if (model.IsStateful) w.Line("/// What the model remembers lies in the caller's <c>state</c>: one for each stream of inputs, reset before the first.");
             if (model.Succeeded) WriteFigures(w, model);
             else w.Line("/// The model did not compile; see the build's errors.");
             w.Line("/// </remarks>");
@@ -52,11 +57,12 @@ internal static class SurfaceWriter
     }
 
     /// <summary>The parameters of Invoke with their types, without attributes, each on its line.</summary>
-    public static string Parameters(Names.Port[] inputs, Names.Port[] outputs) => "\n    " + string.Join(",\n    ",
+    public static string Parameters(CompiledModel model, Names.Port[] inputs, Names.Port[] outputs) => "\n    " + string.Join(",\n    ",
     [
         .. inputs.Select(p => $"ReadOnlySpan<{p.Tensor.Type.Keyword()}> {p.Parameter}"),
         .. outputs.Select(p => $"Span<{p.Tensor.Type.Keyword()}> {p.Parameter}"),
         "Span<sbyte> arena",
+        .. model.IsStateful ? ["Span<sbyte> state"] : Array.Empty<string>(),
     ]);
 
     public static void WriteFileHead(CodeWriter w, CompiledModel model)
@@ -88,7 +94,8 @@ internal static class SurfaceWriter
     private static void WriteFigures(CodeWriter w, CompiledModel model)
     {
         ModelCost cost = model.Cost;
-        w.Line($"/// RAM {Names.Number(cost.Ram)} bytes (arena {Names.Number(cost.Arena)}, stack {Names.Number(cost.Stack)}),");
+        string state = model.IsStateful ? $"state {Names.Number(cost.State)}, " : "";
+        w.Line($"/// RAM {Names.Number(cost.Ram)} bytes (arena {Names.Number(cost.Arena)}, {state}stack {Names.Number(cost.Stack)}),");
         w.Line($"/// flash {Names.Number(cost.Flash)} bytes (tables {Names.Number(cost.Tables)}, code about {Names.Number(cost.Code)}),");
         w.Line($"/// {Names.Number(cost.Macs)} multiply-accumulate operations.");
     }
@@ -169,7 +176,8 @@ internal static class SurfaceWriter
 
         Constant("Bytes that <c>arena</c> must have: the peak of working memory besides inputs and outputs.", "int", "ArenaBytes", cost.Arena);
         Constant("The most bytes that live in the arena during one layer: no placement of these layers needs fewer.", "int", "ArenaLowerBound", model.Plan.LowerBound);
-        Constant("Bytes of arena, inputs and outputs together.", "long", "WorkingBytes", model.Measures.WorkingBytes);
+        if (model.IsStateful) Constant("Bytes that <c>state</c> must have: what the model remembers from one inference to the next.", "int", "StateBytes", cost.State);
+        Constant(model.IsStateful ? "Bytes of arena, state, inputs and outputs together." : "Bytes of arena, inputs and outputs together.", "long", "WorkingBytes", model.Measures.WorkingBytes);
         Constant("Bytes of stack that the emitted code needs.", "int", "StackBytes", cost.Stack);
         Constant("Bytes of constant tables and estimated code.", "long", "FlashBytes", cost.Flash);
         Constant("Numbers that training found: filters and biases.", "long", "Parameters", model.Measures.Parameters);
@@ -186,15 +194,24 @@ internal static class SurfaceWriter
         }
 
         w.Line("/// <param name=\"arena\">Working memory: at least <see cref=\"ArenaBytes\"/>, of any content; it overlaps no other span.</param>");
+        if (model.IsStateful)
+        {
+            w.Line("/// <param name=\"state\">What the model remembers: at least <see cref=\"StateBytes\"/>, as <see cref=\"ResetState\"/> or the inference");
+            w.Line("/// before left it; it overlaps no other span. Each stream of inputs has its own.</param>");
+        }
+
         w.Line("/// <exception cref=\"ArgumentException\">A span has another length than the model needs.</exception>");
         w.Line("public static void Invoke(");
         foreach (Names.Port p in inputs) w.Line($"    [EtchLength(nameof({p.Prefix}Length))] ReadOnlySpan<{p.Tensor.Type.Keyword()}> {p.Parameter},");
         foreach (Names.Port p in outputs) w.Line($"    [EtchLength(nameof({p.Prefix}Length))] Span<{p.Tensor.Type.Keyword()}> {p.Parameter},");
-        using (w.Block("    [EtchLength(nameof(ArenaBytes))] Span<sbyte> arena)"))
+        string end = model.IsStateful ? "," : ")";
+        w.Line($"    [EtchLength(nameof(ArenaBytes))] Span<sbyte> arena{end}");
+        if (model.IsStateful) w.Line("    [EtchLength(nameof(StateBytes))] Span<sbyte> state)");
+        using (w.Block(""))
         {
             if (!model.Succeeded)
             {
-                w.Line("throw new InvalidOperationException(\"The model did not compile; see the build's errors.\");");
+                w.Line(DidNotCompile);
             }
             else
             {
@@ -204,13 +221,42 @@ internal static class SurfaceWriter
                 }
 
                 w.Line("Buffers.RequireAtLeast(arena.Length, ArenaBytes, nameof(arena));");
+                if (model.IsStateful) w.Line("Buffers.RequireAtLeast(state.Length, StateBytes, nameof(state));");
                 w.Line("Buffers.RequireLittleEndian();");
-                w.Line($"InvokeLayers({string.Join(", ", inputs.Concat(outputs).Select(p => p.Parameter))}, arena);");
+                w.Line($"InvokeLayers({string.Join(", ", inputs.Concat(outputs).Select(p => p.Parameter))}, arena{(model.IsStateful ? ", state" : "")});");
+            }
+        }
+
+        if (model.Succeeded)
+        {
+            w.Line();
+            w.Line($"static partial void InvokeLayers({Parameters(model, inputs, outputs)});");
+        }
+
+        if (model.IsStateful) WriteReset(w, model);
+    }
+
+    private static void WriteReset(CodeWriter w, CompiledModel model)
+    {
+        w.Line();
+        w.Line("/// <summary>Makes the model forget: the next inference is the first of a stream.</summary>");
+        w.Line("/// <param name=\"state\">At least <see cref=\"StateBytes\"/>, of any content.</param>");
+        w.Line("/// <exception cref=\"ArgumentException\">The span is shorter.</exception>");
+        using (w.Block("public static void ResetState([EtchLength(nameof(StateBytes))] Span<sbyte> state)"))
+        {
+            if (!model.Succeeded)
+            {
+                w.Line(DidNotCompile);
+            }
+            else
+            {
+                w.Line("Buffers.RequireAtLeast(state.Length, StateBytes, nameof(state));");
+                w.Line("ResetVariables(state);");
             }
         }
 
         if (!model.Succeeded) return;
         w.Line();
-        w.Line($"static partial void InvokeLayers({Parameters(inputs, outputs)});");
+        w.Line("static partial void ResetVariables(Span<sbyte> state);");
     }
 }

@@ -51,12 +51,12 @@ internal sealed class Graph(Tensor[] tensors, Op[] ops, int[] inputs, int[] outp
 /// <summary>What must hold after every pass.</summary>
 internal static class Invariants
 {
-    /// <summary>Order is topological, every tensor is written at most once, every operator's contract holds.</summary>
+    /// <summary>Order is topological, every tensor but variables is written at most once, every operator's contract holds.</summary>
     /// <exception cref="InvalidOperationException">A pass bent the graph.</exception>
     public static void Hold(Graph graph)
     {
         bool[] written = new bool[graph.Tensors.Count];
-        for (int id = 0; id < written.Length; id++) written[id] = graph[id].IsConstant;
+        for (int id = 0; id < written.Length; id++) written[id] = graph[id].IsConstant || graph[id].IsVariable;
         foreach (int id in graph.Inputs) written[id] = true;
 
         foreach (Op op in graph.Ops)
@@ -68,7 +68,7 @@ internal static class Invariants
 
             foreach (int id in op.Outputs)
             {
-                if (written[id]) throw new InvalidOperationException($"{op.Name} writes tensor {id}, which has a value already");
+                if (written[id] && !graph[id].IsVariable) throw new InvalidOperationException($"{op.Name} writes tensor {id}, which has a value already");
                 written[id] = true;
             }
 

@@ -26,6 +26,16 @@ internal sealed record Quantization(EquatableArray<float> Scales, EquatableArray
     public bool IsPerChannel => Scales.Count > 1;
 }
 
+/// <summary>A variable of the model.</summary>
+/// <param name="Key">Tells it from the model's other variables; graphs of one model that name the same key share its bytes.</param>
+/// <param name="Fill">Every byte of what it holds after a reset.</param>
+/// <param name="Value">What it holds after a reset where that is not the same byte everywhere, little endian; else null.</param>
+internal sealed record Variable(string Key, byte Fill, EquatableArray<byte>? Value = null)
+{
+    /// <summary>What a variable of that many bytes holds after a reset.</summary>
+    public byte[] Initial(int bytes) => Value?.ToArray() ?? [.. Enumerable.Repeat(Fill, bytes)];
+}
+
 /// <summary>A tensor of the graph. Layout is row-major; images are NHWC, filters OHWI, depthwise filters 1HWO.</summary>
 internal sealed record Tensor
 {
@@ -47,6 +57,15 @@ internal sealed record Tensor
     public int ViewOf { get; init; } = -1;
 
     public bool IsConstant => Data is not null;
+
+    /// <summary>What keeps its bytes from one inference to the next, in the caller's state; null for all other tensors.</summary>
+    /// <remarks>
+    /// A variable has a value from the start and may be written several times: an operator that changes one names it among its
+    /// outputs. Operators that read and write the same variable, or a view of it, keep their order.
+    /// </remarks>
+    public Variable? Variable { get; init; }
+
+    public bool IsVariable => Variable is not null;
 
     public int ElementCount => Shape.Aggregate(1, (product, dimension) => product * dimension);
 
@@ -91,6 +110,14 @@ internal sealed record Tensor
         float[] floats = new float[ElementCount];
         Buffer.BlockCopy(Data!, 0, floats, 0, Data!.Length);
         return floats;
+    }
+
+    /// <summary>The elements of a constant of type UINT64.</summary>
+    public ulong[] Wide()
+    {
+        ulong[] wide = new ulong[ElementCount];
+        Buffer.BlockCopy(Data!, 0, wide, 0, Data!.Length);
+        return wide;
     }
 
     /// <summary><c>int8[1, 49, 10, 1]</c></summary>

@@ -15,10 +15,18 @@ internal sealed class Values
     public Graph Graph { get; }
 
     /// <summary>Runs every operator of the graph on the inputs, in graph order.</summary>
-    public static Values Run(Graph graph, params Array[] inputs)
+    /// <param name="graph">The graph.</param>
+    /// <param name="inputs">A value for each input.</param>
+    /// <param name="before">The inference before this one, whose variables go on; null: they start with their initial values.</param>
+    public static Values Run(Graph graph, Array[] inputs, Values? before = null)
     {
         var values = new Values(graph);
-        for (int i = 0; i < inputs.Length; i++) values._values[graph.Inputs[i]] = inputs[i];
+        for (int id = 0; id < graph.Tensors.Count && before is not null; id++)
+        {
+            if (graph[id].IsVariable) values.Set(id, before[id]);
+        }
+
+        for (int i = 0; i < inputs.Length; i++) values.Set(graph.Inputs[i], inputs[i]);
         foreach (Op op in graph.Ops) op.Reference(values);
         return values;
     }
@@ -36,33 +44,38 @@ internal sealed class Values
     public static Array Run(Graph graph, Op op, Array input)
     {
         var values = new Values(graph);
-        values._values[op.Inputs[0]] = input;
+        values.Set(op.Inputs[0], input);
         op.Reference(values);
-        return values._values[op.Outputs[0]];
+        return values[op.Outputs[0]];
     }
 
     /// <summary>The values of a tensor of an integer type; the tensor has a value.</summary>
-    public int[] Integers(int id) => _values.TryGetValue(id, out Array? value) ? (int[])value : Constant(id, () => Graph[id].Integers());
+    public int[] Integers(int id) => (int[])this[id];
 
     /// <summary>The values of a FLOAT32 tensor; the tensor has a value.</summary>
-    public float[] Floats(int id) => _values.TryGetValue(id, out Array? value) ? (float[])value : Constant(id, () => Graph[id].Floats());
+    public float[] Floats(int id) => (float[])this[id];
 
     /// <summary>The values of a UINT64 tensor; the tensor has a value.</summary>
-    public ulong[] Wide(int id) => _values.TryGetValue(id, out Array? value) ? (ulong[])value : Constant(id, () =>
-    {
-        ulong[] wide = new ulong[Graph[id].ElementCount];
-        Buffer.BlockCopy(Graph[id].Data!, 0, wide, 0, Graph[id].Data!.Length);
-        return wide;
-    });
+    public ulong[] Wide(int id) => (ulong[])this[id];
 
-    public Array this[int id] => Graph[id].Type switch
+    /// <summary>The value of a tensor: what was set last, for itself or for what it is a view of; at first that of a constant or a variable.</summary>
+    public Array this[int id]
     {
-        ElementType.Float32 => Floats(id),
-        ElementType.UInt64 => Wide(id),
-        _ => Integers(id),
-    };
+        get
+        {
+            int root = Graph.Root(id);
+            if (_values.TryGetValue(root, out Array? value)) return value;
+            Tensor tensor = Graph[root].Variable is { } variable ? Graph[root] with { Data = variable.Initial(Graph[root].ByteCount) } : Graph[root];
+            return _values[root] = tensor.Type switch
+            {
+                ElementType.Float32 => tensor.Floats(),
+                ElementType.UInt64 => tensor.Wide(),
+                _ => tensor.Integers(),
+            };
+        }
+    }
 
-    public void Set(int id, Array value) => _values[id] = value;
+    public void Set(int id, Array value) => _values[Graph.Root(id)] = value;
 
     /// <summary>A value in the tensor's memory format, little endian.</summary>
     public byte[] Bytes(int id) => Bytes(Graph[id].Type, this[id]);
@@ -85,13 +98,6 @@ internal sealed class Values
         }
 
         return bytes;
-    }
-
-    private T[] Constant<T>(int id, Func<T[]> read)
-    {
-        T[] value = read();
-        _values[id] = value;
-        return value;
     }
 }
 

@@ -138,7 +138,7 @@ internal sealed class ChannelRanges
         [
             .. new Func<Interval, int>[] { x => x.Low, x => x.High }.SelectMany(
                 _ => new Func<Interval, int>[] { x => x.Low, x => x.High },
-                (left, right) => Values.Run(graph, Wide(a, left), Wide(b, right)).Integers(2)),
+                (left, right) => Values.Run(graph, [Wide(a, left), Wide(b, right)]).Integers(2)),
         ];
         return [.. Enumerable.Range(0, channels).Select(c => Among(corners.Select(corner => corner[c])))];
     }

@@ -4,7 +4,7 @@ using Etch.Ir;
 
 namespace Etch.Passes;
 
-/// <summary>Operators go whose outputs nobody reads.</summary>
+/// <summary>Operators go whose outputs nobody reads; the next inference reads variables.</summary>
 internal static class DropUnread
 {
     public static Graph Run(Graph graph)
@@ -14,7 +14,7 @@ internal static class DropUnread
         var kept = new Stack<Op>();
         foreach (Op op in graph.Ops.Reverse())
         {
-            if (!op.Outputs.Any(read.Contains)) continue;
+            if (!op.Outputs.Any(id => read.Contains(id) || graph[id].IsVariable)) continue;
             kept.Push(op);
             read.UnionWith(op.Inputs);
         }

@@ -27,7 +27,7 @@ internal static class FoldConstants
         foreach (Op op in graph.Ops)
         {
             bool isConstant = op.ReadsOnlyShapes || op.Inputs.All(id => id < 0 || tensors[id].IsConstant);
-            if (!isConstant || !Holds(folded, op))
+            if (!isConstant || op.Outputs.Any(id => tensors[id].IsVariable) || !Holds(folded, op))
             {
                 ops.Add(op);
                 continue;

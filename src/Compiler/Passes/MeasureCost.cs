@@ -46,7 +46,7 @@ internal static class MeasureCost
     /// arithmetic below it. Frames were measured at 48 to 244 bytes on Arm; 64-bit frames are twice as large.</summary>
     public const int FrameBytes = 512;
 
-    public static ModelCost Run(ModelFile file, Graph graph, IReadOnlyList<Layer> layers, ArenaPlan plan)
+    public static ModelCost Run(ModelFile file, Graph graph, IReadOnlyList<Layer> layers, ArenaPlan plan, StatePlan state)
     {
         var kernels = new HashSet<Kernel>();
         var tables = new HashSet<(ElementType, EquatableArray<byte>)>();
@@ -62,11 +62,13 @@ internal static class MeasureCost
             costs.Add(new LayerCost($"{layer.Op.Name} {layer.Op.LayerName(graph)}", ram, newTables + newCode, layer.Op.Macs(graph)));
         }
 
+        tableBytes += state.Resets.Select(reset => reset.Table).OfType<Table>().Where(t => tables.Add((t.Type, t.Data))).Sum(t => t.Data.Count);
+        codeBytes += 40 * state.Resets.Count;
         long stack = FrameBytes + layers.Select(l => l.Kernel.StackBytes).DefaultIfEmpty(0).Max();
-        return new ModelCost(file.Name, plan.Bytes, 0, stack, tableBytes, codeBytes, costs.Sum(c => c.Macs), costs.ToArray());
+        return new ModelCost(file.Name, plan.Bytes, state.Bytes, stack, tableBytes, codeBytes, costs.Sum(c => c.Macs), costs.ToArray());
     }
 
-    public static Measures Measure(Graph file, Graph graph, IReadOnlyList<Layer> layers, ArenaPlan plan)
+    public static Measures Measure(Graph file, Graph graph, IReadOnlyList<Layer> layers, ArenaPlan plan, StatePlan state)
     {
         long Bytes(Graph g, IEnumerable<int> ids) => ids.Where(id => id >= 0 && !g[id].IsConstant).Sum(id => (long)g[id].ByteCount);
         long parameters = file.Ops.SelectMany(op => op.Inputs).Where(id => id >= 0 && file[id].IsConstant).Distinct().Sum(id => (long)file[id].ElementCount);
@@ -88,7 +90,7 @@ internal static class MeasureCost
         int Channels(Graph g) => Filters(g).Sum(op => ChannelRanges.Channels(g[op.Outputs[0]]));
 
         return new Measures(
-            parameters, plan.Bytes + callers,
+            parameters, plan.Bytes + state.Bytes + callers,
             file.Ops.Sum(op => Bytes(file, op.Inputs) + Bytes(file, op.Outputs)),
             layers.Sum(l => Bytes(graph, l.Inputs) + Bytes(graph, l.Outputs)),
             file.Ops.Count, layers.Count, layers.Select(l => l.Kernel).Distinct().Count(), macs == 0 ? 1 : weighted / macs,

@@ -12,9 +12,10 @@ internal enum Place
     Input,
     Output,
     Arena,
+    State,
 }
 
-/// <summary>Where a tensor's bytes are: in the caller's span of that index, or in the arena from that offset on.</summary>
+/// <summary>Where a tensor's bytes are: in the caller's span of that index, or in the arena or the state from that offset on.</summary>
 internal readonly record struct Location(Place Place, int At);
 
 /// <summary>A piece of the arena and the layers it is needed for, both inclusive.</summary>
@@ -36,11 +37,16 @@ internal sealed record ArenaPlan(IReadOnlyDictionary<int, Location> Locations, i
 /// </remarks>
 internal static class PlanArena
 {
-    public static ArenaPlan Run(Graph graph, IReadOnlyList<Layer> layers, CompileOptions options)
+    public static ArenaPlan Run(Graph graph, IReadOnlyList<Layer> layers, StatePlan state, CompileOptions options)
     {
         var locations = new Dictionary<int, Location>();
         for (int i = 0; i < graph.Inputs.Count; i++) locations[graph.Inputs[i]] = new Location(Place.Input, i);
         for (int i = 0; i < graph.Outputs.Count; i++) locations[graph.Root(graph.Outputs[i])] = new Location(Place.Output, i);
+
+        for (int id = 0; id < graph.Tensors.Count; id++)
+        {
+            if (graph[id].Variable is { } variable && state.Offsets.TryGetValue(variable.Key, out int at)) locations[id] = new Location(Place.State, at);
+        }
 
         // Lifetimes by root; a root that takes over another's bytes joins its buffer.
         var last = new Dictionary<int, int>();

@@ -1,9 +1,10 @@
+using System.Collections.Generic;
 using Etch.Ir;
 
 namespace Etch.Tflite;
 
 /// <summary>One operator of the file as an <c>Import</c> method sees it: tensor ids and options by slot.</summary>
-internal sealed class OperatorReader(int[] inputs, int[] outputs, FlatTable? options, Ir.Tensor[] tensors)
+internal sealed class OperatorReader(int[] inputs, int[] outputs, FlatTable? options, List<Ir.Tensor> tensors, int subgraph = 0)
 {
     private const int MostIntegers = 64;
 
@@ -18,6 +19,15 @@ internal sealed class OperatorReader(int[] inputs, int[] outputs, FlatTable? opt
     public int Int32(int slot, int otherwise = 0) => options?.Int32(slot, otherwise) ?? otherwise;
 
     public float Float(int slot, float otherwise = 0) => options?.Float(slot, otherwise) ?? otherwise;
+
+    /// <summary>Adds a variable of the operator's own, which starts at 0: state that the file has no tensor for.</summary>
+    /// <returns>Its id.</returns>
+    public int Variable(string name, ElementType type, params int[] shape)
+    {
+        string key = $"{tensors[Outputs[0]].Name}/{name}";
+        tensors.Add(new Ir.Tensor { Name = key, Type = type, Shape = shape, Variable = new Ir.Variable($"{subgraph}:{tensors.Count}", 0) });
+        return tensors.Count - 1;
+    }
 
     /// <summary>The element type of an input, or null when it is absent.</summary>
     public ElementType? Type(int index) => index < Inputs.Length && Inputs[index] >= 0 ? tensors[Inputs[index]].Type : null;

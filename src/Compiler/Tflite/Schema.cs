@@ -52,6 +52,9 @@ internal static class Schema
             Sum = 74, Rsqrt = 76, ArgMin = 79, ReduceMax = 82, ReduceMin = 89, LeakyRelu = 98, SquaredDifference = 99, Abs = 101,
             AddN = 106, Elu = 111, Quantize = 114, HardSwish = 117, BatchMatMul = 126, CumSum = 128;
 
+        /// <summary>State. CALL_ONCE and VAR_HANDLE are no layers: the importer reads them.</summary>
+        public const int CallOnce = 129, VarHandle = 142, ReadVariable = 143, AssignVariable = 144;
+
         /// <summary>Operators that move elements.</summary>
         public const int DepthToSpace = 5, ResizeBilinear = 23, SpaceToDepth = 26, Gather = 36, BatchToSpaceNd = 37, SpaceToBatchNd = 38,
             Split = 49, PadV2 = 60, Slice = 65, Tile = 69, Pack = 83, Unpack = 88, ResizeNearestNeighbor = 97, MirrorPad = 100,
@@ -65,8 +68,18 @@ internal static class Schema
         public const int Cast = 53, Shape = 77, ReduceProd = 81, Fill = 94, Range = 96;
     }
 
-    /// <summary>Codes of TensorType.</summary>
-    public const int Int32Type = 2, Int4Type = 17;
+    /// <summary>Codes of TensorType; a resource is the handle of a variable.</summary>
+    public const int Int32Type = 2, ResourceType = 13, Int4Type = 17;
+
+    public static class CallOnceOptions
+    {
+        public const int InitSubgraph = 0;
+    }
+
+    public static class VarHandleOptions
+    {
+        public const int Container = 0, SharedName = 1;
+    }
 
     /// <summary>Names of TensorType by code; those that the compiler computes with are members of <see cref="Ir.ElementType"/>.</summary>
     public static readonly string[] TensorTypes =

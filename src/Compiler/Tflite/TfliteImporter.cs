@@ -8,7 +8,9 @@ using Etch.Ops;
 namespace Etch.Tflite;
 
 /// <summary>What was read: the graph, or null with the caller's tensors as far as they are known.</summary>
-internal sealed record ImportedModel(Graph? Graph, Ir.Tensor[] Inputs, Ir.Tensor[] Outputs);
+/// <param name="Initializers">The graphs that CALL_ONCE runs before the first inference.</param>
+/// <param name="IsStateful">The model has variables.</param>
+internal sealed record ImportedModel(Graph? Graph, Ir.Tensor[] Inputs, Ir.Tensor[] Outputs, Graph[] Initializers, bool IsStateful);
 
 /// <summary>Reads a .tflite file into a <see cref="Graph"/>: names and numbers as in the file, nothing computed.</summary>
 /// <remarks>Memory stays proportional to the file; every index is checked; operators may only read what is there already.</remarks>
@@ -25,7 +27,14 @@ internal sealed class TfliteImporter
 
     private readonly FlatBuffer _file;
     private readonly Problems _problems;
+    private readonly Dictionary<int, byte[]> _data = [];
+    private readonly List<Graph> _initializers = [];
+    private readonly HashSet<int> _initialized = [];
+    private FlatTable[] _subgraphs = [];
+    private FlatTable[] _buffers = [];
+    private FlatTable[] _codes = [];
     private long _constantBytes;
+    private bool _isStateful;
     private Ir.Tensor[] _inputs = [];
     private Ir.Tensor[] _outputs = [];
 
@@ -49,7 +58,7 @@ internal sealed class TfliteImporter
             problems.Add(Ids.Malformed, $"not a well-formed TensorFlow Lite model: {e.Message}");
         }
 
-        return new ImportedModel(problems.Any ? null : graph, importer._inputs, importer._outputs);
+        return new ImportedModel(problems.Any ? null : graph, importer._inputs, importer._outputs, [.. importer._initializers], importer._isStateful);
     }
 
     private Graph? Import()
@@ -63,32 +72,44 @@ internal sealed class TfliteImporter
         int version = model.Int32(Schema.Model.Version);
         if (version != Schema.Version) throw new MalformedException($"schema version {version} instead of {Schema.Version}");
 
-        FlatTable[] subgraphs = model.Tables(Schema.Model.Subgraphs);
-        if (subgraphs.Length != 1)
-        {
-            _problems.Add(Ids.Unshaped, $"the model has {subgraphs.Length} subgraphs; one is supported: export the inference function alone");
-            return null;
-        }
+        _buffers = model.Tables(Schema.Model.Buffers);
+        _codes = model.Tables(Schema.Model.OperatorCodes);
+        _subgraphs = model.Tables(Schema.Model.Subgraphs);
+        if (_subgraphs.Length == 0) throw new MalformedException("the model has no subgraph");
+        return Subgraph(0, isEntry: true);
+    }
 
-        FlatTable subgraph = subgraphs[0];
-        Ir.Tensor[]? tensors = Tensors(subgraph.Tables(Schema.Subgraph.Tensors), model.Tables(Schema.Model.Buffers));
+    /// <summary>Reads a subgraph: an entry point of the model, or what CALL_ONCE runs.</summary>
+    private Graph? Subgraph(int index, bool isEntry)
+    {
+        FlatTable subgraph = _subgraphs[index];
+        var handles = new HashSet<int>();
+        List<Ir.Tensor>? tensors = Tensors(subgraph.Tables(Schema.Subgraph.Tensors), index, handles);
         if (tensors is null) return null;
 
-        int[] inputs = Indices(subgraph.Int32s(Schema.Subgraph.Inputs), tensors.Length, "input");
-        int[] outputs = Indices(subgraph.Int32s(Schema.Subgraph.Outputs), tensors.Length, "output");
-        if (inputs.Length == 0 || outputs.Length == 0) throw new MalformedException("the model has no inputs or no outputs");
+        int[] inputs = Indices(subgraph.Int32s(Schema.Subgraph.Inputs), tensors.Count, "input");
+        int[] outputs = Indices(subgraph.Int32s(Schema.Subgraph.Outputs), tensors.Count, "output");
+        if (isEntry)
+        {
+            if (inputs.Length == 0 || outputs.Length == 0) throw new MalformedException("the model has no inputs or no outputs");
+            _inputs = [.. inputs.Select(id => tensors[id])];
+            _outputs = [.. outputs.Select(id => tensors[id])];
+        }
+        else if (inputs.Length + outputs.Length > 0)
+        {
+            throw new MalformedException($"subgraph {index}, which CALL_ONCE runs, has inputs or outputs");
+        }
+
         if (inputs.Distinct().Count() < inputs.Length || outputs.Distinct().Count() < outputs.Length)
         {
             throw new MalformedException("a tensor is listed twice among the model's inputs or outputs");
         }
 
-        _inputs = [.. inputs.Select(id => tensors[id])];
-        _outputs = [.. outputs.Select(id => tensors[id])];
-        List<Op>? ops = Operators(subgraph.Tables(Schema.Subgraph.Operators), model.Tables(Schema.Model.OperatorCodes), tensors, inputs, outputs);
-        return ops is null ? null : new Graph(tensors, [.. ops], inputs, outputs);
+        List<Op>? ops = Operators(subgraph.Tables(Schema.Subgraph.Operators), index, isEntry, tensors, handles, inputs, outputs);
+        return ops is null ? null : new Graph([.. tensors], [.. ops], inputs, outputs);
     }
 
-    private Ir.Tensor[]? Tensors(FlatTable[] tables, FlatTable[] buffers)
+    private List<Ir.Tensor>? Tensors(FlatTable[] tables, int subgraph, HashSet<int> handles)
     {
         if (tables.Length > MaxTensors)
         {
@@ -96,7 +117,6 @@ internal sealed class TfliteImporter
             return null;
         }
 
-        var data = new Dictionary<int, byte[]>();
         var tensors = new Ir.Tensor[tables.Length];
         var names = new HashSet<string>();
         for (int id = 0; id < tables.Length; id++)
@@ -107,7 +127,7 @@ internal sealed class TfliteImporter
             int[] shape = table.Int32s(Schema.Tensor.Shape);
             int type = table.Byte(Schema.Tensor.Type);
             int buffer = table.Int32(Schema.Tensor.Buffer);
-            if (buffer < 0 || buffer >= Math.Max(1, buffers.Length)) throw new MalformedException($"tensor '{name}' refers to buffer {buffer} of {buffers.Length}");
+            if (buffer < 0 || buffer >= Math.Max(1, _buffers.Length)) throw new MalformedException($"tensor '{name}' refers to buffer {buffer} of {_buffers.Length}");
 
             if (shape.Length > MaxRank)
             {
@@ -134,7 +154,15 @@ internal sealed class TfliteImporter
                 }
             }
 
-            byte[] bytes = buffer < buffers.Length ? Data(buffers[buffer], buffer, data) : [];
+            if (type == Schema.ResourceType)
+            {
+                // The handle of a variable: VAR_HANDLE says of which, and who reads or writes it, of what shape.
+                handles.Add(id);
+                tensors[id] = new Ir.Tensor { Name = name, Type = ElementType.Int8, Shape = new[] { 0 } };
+                continue;
+            }
+
+            byte[] bytes = buffer < _buffers.Length ? Data(buffer) : [];
             if (ElementTypeOf(type) is not { } elementType)
             {
                 string typeName = type < Schema.TensorTypes.Length ? Schema.TensorTypes[type] : $"type {type}";
@@ -148,9 +176,11 @@ internal sealed class TfliteImporter
                 continue;
             }
 
-            if (table.Bool(Schema.Tensor.IsVariable))
+            bool isVariable = table.Bool(Schema.Tensor.IsVariable);
+            _isStateful |= isVariable;
+            if (isVariable && bytes.Length > 0)
             {
-                _problems.Add(Ids.UnsupportedOperator, $"tensor '{name}' is a variable: models with state are not supported");
+                _problems.Add(Ids.UnsupportedOption, $"tensor '{name}' is a variable with a value in the file: initialise it by CALL_ONCE, or not at all");
                 continue;
             }
 
@@ -181,25 +211,31 @@ internal sealed class TfliteImporter
                 Type = elementType,
                 Shape = shape,
                 Quantization = QuantizationOf(table.Table(Schema.Tensor.Quantization), name),
-                Data = bytes.Length > 0 || elements == 0 ? bytes : null,
+                Data = bytes.Length > 0 || (elements == 0 && !isVariable) ? bytes : null,
             };
+
+            // ResetVariableTensors of TFLite Micro: at the zero point of INT8, else at 0.
+            byte fill = unchecked((byte)(elementType == ElementType.Int8 ? tensors[id].Quantization?.ZeroPoint ?? 0 : 0));
+            if (isVariable) tensors[id] = tensors[id] with { Variable = new Variable($"{subgraph}:{id}", fill) };
         }
 
-        return _problems.Any ? null : tensors;
+        return _problems.Any ? null : [.. tensors];
     }
 
-    private byte[] Data(FlatTable buffer, int index, Dictionary<int, byte[]> read)
+    private byte[] Data(int index)
     {
-        if (read.TryGetValue(index, out byte[]? bytes)) return bytes;
+        if (_data.TryGetValue(index, out byte[]? bytes)) return bytes;
+        FlatTable buffer = _buffers[index];
         if (buffer.Has(Schema.Buffer.Offset)) throw new MalformedException($"buffer {index} lies outside the FlatBuffer (a file above 2 GB), which is not supported");
 
         bytes = buffer.Bytes(Schema.Buffer.Data);
         _constantBytes += bytes.Length;
         if (_constantBytes > _file.Length) throw new MalformedException("buffers overlap");
-        return read[index] = bytes;
+        return _data[index] = bytes;
     }
 
-    private List<Op>? Operators(FlatTable[] tables, FlatTable[] codes, Ir.Tensor[] tensors, int[] inputs, int[] outputs)
+    private List<Op>? Operators(
+        FlatTable[] tables, int subgraph, bool isEntry, List<Ir.Tensor> tensors, HashSet<int> handles, int[] inputs, int[] outputs)
     {
         if (tables.Length > MaxOperators)
         {
@@ -207,55 +243,78 @@ internal sealed class TfliteImporter
             return null;
         }
 
-        bool[] written = new bool[tensors.Length];
-        for (int id = 0; id < tensors.Length; id++) written[id] = tensors[id].IsConstant;
+        var written = new HashSet<int>(Enumerable.Range(0, tensors.Count).Where(id => tensors[id].IsConstant || tensors[id].IsVariable));
         foreach (int id in inputs)
         {
-            if (written[id]) throw new MalformedException($"input '{tensors[id].Name}' has a constant value");
-            written[id] = true;
+            if (!written.Add(id)) throw new MalformedException($"input '{tensors[id].Name}' has a value in the file");
+            if (handles.Contains(id)) _problems.Add(Ids.UnsupportedType, $"input '{tensors[id].Name}' is a resource, which the caller cannot provide");
         }
 
+        int count = tensors.Count;
         var ops = new List<Op>();
+        var variables = new VariableHandles(tensors, handles);
         for (int index = 0; index < tables.Length; index++)
         {
             FlatTable table = tables[index];
             int code = table.Int32(Schema.Operator.OpcodeIndex);
-            if (code < 0 || code >= codes.Length) throw new MalformedException($"operator {index} refers to operator code {code} of {codes.Length}");
-            int builtin = Math.Max(codes[code].Byte(Schema.OperatorCode.DeprecatedBuiltinCode), codes[code].Int32(Schema.OperatorCode.BuiltinCode));
+            if (code < 0 || code >= _codes.Length) throw new MalformedException($"operator {index} refers to operator code {code} of {_codes.Length}");
+            int builtin = Math.Max(_codes[code].Byte(Schema.OperatorCode.DeprecatedBuiltinCode), _codes[code].Int32(Schema.OperatorCode.BuiltinCode));
 
-            int[] reads = Indices(table.Int32s(Schema.Operator.Inputs), tensors.Length, $"operator {index}", -1);
-            int[] writes = Indices(table.Int32s(Schema.Operator.Outputs), tensors.Length, $"operator {index}");
-            if (writes.Length == 0) throw new MalformedException($"operator {index} has no output");
-            string layer = tensors[writes[0]].Name;
+            int[] reads = Indices(table.Int32s(Schema.Operator.Inputs), count, $"operator {index}", -1);
+            int[] writes = Indices(table.Int32s(Schema.Operator.Outputs), count, $"operator {index}");
+            FlatTable? options = table.Table(Schema.Operator.BuiltinOptions);
+            if (builtin == Schema.Builtin.CallOnce)
+            {
+                if (ops.Count > 0 || !isEntry) _problems.Add(Ids.UnsupportedOption, $"operator {index} of subgraph {subgraph}: CALL_ONCE is supported at the start of an entry point only");
+                else Initializer(options?.Int32(Schema.CallOnceOptions.InitSubgraph) ?? 0);
+                continue;
+            }
+
+            if (builtin == Schema.Builtin.VarHandle)
+            {
+                _isStateful = true;
+                bool isDeclared = writes.Length == 1 && written.Add(writes[0]) && variables.Declare(writes[0], options);
+                if (!isDeclared) throw new MalformedException($"operator {index}: VAR_HANDLE does not write the handle of a variable");
+                continue;
+            }
+
+            bool isAssignment = builtin == Schema.Builtin.AssignVariable;
+            if ((isAssignment ? reads : writes).Length == 0) throw new MalformedException($"operator {index} has no {(isAssignment ? "input" : "output")}");
+            string layer = tensors[isAssignment ? reads[0] : writes[0]].Name;
             foreach (int id in reads)
             {
-                if (id >= 0 && !written[id]) throw new MalformedException($"operator {index} ('{layer}') reads tensor '{tensors[id].Name}' before anything wrote it");
+                if (id >= 0 && !written.Contains(id)) throw new MalformedException($"operator {index} ('{layer}') reads tensor '{tensors[id].Name}' before anything wrote it");
             }
 
             foreach (int id in writes)
             {
                 if (tensors[id].ElementCount == 0) _problems.Add(Ids.Unshaped, $"{layer}: tensor '{tensors[id].Name}' is empty: export the model with fixed shapes");
-                else if (written[id]) throw new MalformedException($"operator {index} ('{layer}') writes tensor '{tensors[id].Name}', which has a value already");
-                written[id] = true;
+                else if (written.Contains(id) && !tensors[id].IsVariable) throw new MalformedException($"operator {index} ('{layer}') writes tensor '{tensors[id].Name}', which has a value already");
+                written.Add(id);
             }
 
             ElementType? first = reads.Length > 0 && reads[0] >= 0 ? tensors[reads[0]].Type : null;
-            if (OpTable.Find(builtin, first) is { } import)
+            if (OpTable.Find(builtin, first) is not { } import)
             {
-                ops.Add(import(new OperatorReader(reads, writes, table.Table(Schema.Operator.BuiltinOptions), tensors)));
+                string name = builtin == Schema.Builtin.Custom
+                    ? $"custom operator '{Printable(_codes[code].Text(Schema.OperatorCode.CustomCode))}'"
+                    : Schema.BuiltinName(builtin);
+                _problems.Add(Ids.UnsupportedOperator, $"{layer}: {name} (version {_codes[code].Int32(Schema.OperatorCode.Version, 1)}) is not supported");
+            }
+            else if (!variables.Resolve(builtin, reads, writes))
+            {
+                _problems.Add(Ids.UnsupportedType, $"{layer}: {Schema.BuiltinName(builtin)} and the handle of a variable do not go together: only READ_VARIABLE and ASSIGN_VARIABLE take one");
             }
             else
             {
-                string name = builtin == Schema.Builtin.Custom
-                    ? $"custom operator '{Printable(codes[code].Text(Schema.OperatorCode.CustomCode))}'"
-                    : Schema.BuiltinName(builtin);
-                _problems.Add(Ids.UnsupportedOperator, $"{layer}: {name} (version {codes[code].Int32(Schema.OperatorCode.Version, 1)}) is not supported");
+                ops.AddRange(variables.Explicit(writes, outs => import(new OperatorReader(reads, outs, options, tensors, subgraph))));
             }
         }
 
         foreach (int id in outputs)
         {
-            if (!written[id] || tensors[id].IsConstant || inputs.Contains(id)) throw new MalformedException($"output '{tensors[id].Name}' is not computed by any operator");
+            if (tensors[id].IsVariable || handles.Contains(id)) _problems.Add(Ids.UnsupportedOption, $"output '{tensors[id].Name}' is a variable: read it into another tensor");
+            else if (!written.Contains(id) || tensors[id].IsConstant || inputs.Contains(id)) throw new MalformedException($"output '{tensors[id].Name}' is not computed by any operator");
         }
 
         foreach (int id in inputs)
@@ -272,6 +331,13 @@ internal sealed class TfliteImporter
         byte[] bytes = new byte[elements];
         for (int i = 0; i < elements; i++) bytes[i] = unchecked((byte)((sbyte)(i % 2 == 0 ? packed[i / 2] << 4 : packed[i / 2]) >> 4));
         return bytes;
+    }
+
+    // What CALL_ONCE runs, read once for all that call it.
+    private void Initializer(int index)
+    {
+        if (index <= 0 || index >= _subgraphs.Length) throw new MalformedException($"CALL_ONCE refers to subgraph {index} of {_subgraphs.Length}");
+        if (_initialized.Add(index) && Subgraph(index, isEntry: false) is { } graph) _initializers.Add(graph);
     }
 
     private static Quantization? QuantizationOf(FlatTable? table, string tensor)

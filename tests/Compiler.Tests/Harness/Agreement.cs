@@ -29,21 +29,36 @@ internal static class Agreement
                 .Select(i => (i, "emitted, with overflow checks", Compile(what, files[i], i, 0, o => o with { CheckOverflow = true }))),
         ];
 
-        Values[] expected = [.. files.Select((file, i) => Engines.Reference(Import(file), Inputs(i, file)))];
+        // A model with variables runs three times, on another input each time.
+        Values[][] expected =
+        [
+            .. files.Select((file, i) =>
+            {
+                Graph graph = Import(file);
+                var inferences = new List<Values>();
+                for (int step = 0; step < Steps(graph); step++) inferences.Add(Engines.Reference(graph, Inputs(i, graph, step), inferences.LastOrDefault()));
+                return inferences.ToArray();
+            }),
+        ];
         foreach ((bool isChecked, IReadOnlyList<(int Case, string Engine, CompiledModel Model)> models) in new[] { (false, plain), (true, [.. checkedOnes]) })
         {
             var emitted = new EmittedModels([.. models.Select(m => m.Model)], isChecked);
             Assert.All(models, m =>
             {
-                byte[][] actual = emitted.Run(m.Model, Inputs(m.Case, files[m.Case])).Outputs;
-                for (int k = 0; k < actual.Length; k++)
+                byte[] state = emitted.NewState(m.Model);
+                for (int step = 0; step < expected[m.Case].Length; step++)
                 {
-                    byte[] reference = expected[m.Case].Bytes(expected[m.Case].Graph.Outputs[k]);
-                    if (actual[k].AsSpan().SequenceEqual(reference)) continue;
-                    int first = Enumerable.Range(0, reference.Length).First(at => actual[k][at] != reference[at]);
-                    Assert.Fail(
-                        $"{what}, case {m.Case} of seed {Draw.Seed}, {m.Engine}: output {k} differs from the reference, first at {first}: " +
-                        $"{(sbyte)actual[k][first]} instead of {(sbyte)reference[first]}\n{expected[m.Case].Graph}{m.Model.Graph}");
+                    Values values = expected[m.Case][step];
+                    byte[][] actual = emitted.Run(m.Model, Inputs(m.Case, values.Graph, step), state).Outputs;
+                    for (int k = 0; k < actual.Length; k++)
+                    {
+                        byte[] reference = values.Bytes(values.Graph.Outputs[k]);
+                        if (actual[k].AsSpan().SequenceEqual(reference)) continue;
+                        int first = Enumerable.Range(0, reference.Length).First(at => actual[k][at] != reference[at]);
+                        Assert.Fail(
+                            $"{what}, case {m.Case} of seed {Draw.Seed}, inference {step + 1}, {m.Engine}: output {k} differs from the reference, " +
+                            $"first at {first}: {(sbyte)actual[k][first]} instead of {(sbyte)reference[first]}\n{values.Graph}{m.Model.Graph}");
+                    }
                 }
 
                 Plans.AssertSound(m.Model);
@@ -57,13 +72,14 @@ internal static class Agreement
         var problems = new Problems();
         ImportedModel model = TfliteImporter.Import(file, problems);
         Assert.True(model.Graph is not null, string.Join("\n", problems.ToArray().Select(p => p.Message)));
-        return model.Graph!;
+        return InitializeVariables.Run(model.Graph!, model.Initializers, problems);
     }
 
-    private static byte[][] Inputs(int index, byte[] file)
+    private static int Steps(Graph graph) => graph.Tensors.Any(tensor => tensor.IsVariable) ? 3 : 1;
+
+    private static byte[][] Inputs(int index, Graph graph, int step)
     {
-        var draw = new Draw((uint)(1000 + index));
-        Graph graph = Import(file);
+        var draw = new Draw((uint)(1000 + index + (100_000 * step)));
         return [.. graph.Inputs.Select(id => draw.Value(graph[id]))];
     }
 

@@ -14,8 +14,8 @@ namespace Etch.Tests;
 /// <summary>The emitted code of models, compiled as a consumer would in one compilation, and loaded.</summary>
 internal sealed class EmittedModels
 {
-    /// <summary>Runs a model on bytes: its inputs, its outputs, its arena.</summary>
-    public delegate void Runner(byte[][] inputs, byte[][] outputs, byte[] arena);
+    /// <summary>Runs a model on bytes: its inputs, its outputs, its arena, its state.</summary>
+    public delegate void Runner(byte[][] inputs, byte[][] outputs, byte[] arena, byte[] state);
 
     private static readonly MetadataReference[] References =
     [
@@ -25,6 +25,7 @@ internal sealed class EmittedModels
     ];
 
     private readonly Dictionary<CompiledModel, Runner> _runners = [];
+    private readonly Dictionary<CompiledModel, Action<byte[]>> _resets = [];
 
     /// <summary>Compiles with C# 12, nullable, every warning an error; <paramref name="isChecked"/> with overflow checks.</summary>
     public EmittedModels(IReadOnlyList<CompiledModel> models, bool isChecked)
@@ -37,7 +38,9 @@ internal sealed class EmittedModels
         var assembly = new AssemblyLoadContext("emitted", isCollectible: true).LoadFromStream(image);
         foreach (CompiledModel model in models)
         {
-            _runners[model] = assembly.GetType($"{Prefix(model)}{model.Options.ClassName}Runner")!.GetMethod("Run")!.CreateDelegate<Runner>();
+            Type runner = assembly.GetType($"{Prefix(model)}{model.Options.ClassName}Runner")!;
+            _runners[model] = runner.GetMethod("Run")!.CreateDelegate<Runner>();
+            _resets[model] = runner.GetMethod("Reset")!.CreateDelegate<Action<byte[]>>();
         }
     }
 
@@ -63,13 +66,24 @@ internal sealed class EmittedModels
         return image;
     }
 
+    /// <summary>A state that held garbage and was reset.</summary>
+    public byte[] NewState(CompiledModel model)
+    {
+        byte[] state = Enumerable.Repeat((byte)0xC3, (int)model.Cost.State).ToArray();
+        Reset(model, state);
+        return state;
+    }
+
+    public void Reset(CompiledModel model, byte[] state) => _resets[model](state);
+
     /// <summary>Invokes a model; the arena holds garbage at first.</summary>
+    /// <param name="state">What the model remembers; null: it has no past.</param>
     /// <returns>The outputs' bytes, and the arena afterwards.</returns>
-    public (byte[][] Outputs, byte[] Arena) Run(CompiledModel model, byte[][] inputs)
+    public (byte[][] Outputs, byte[] Arena) Run(CompiledModel model, byte[][] inputs, byte[]? state = null)
     {
         byte[][] outputs = [.. model.Outputs.Select(t => Enumerable.Repeat((byte)0x5A, t.ByteCount).ToArray())];
         byte[] arena = Enumerable.Repeat((byte)0xA5, (int)model.Cost.Arena).ToArray();
-        _runners[model](inputs, outputs, arena);
+        _runners[model](inputs, outputs, arena, state ?? NewState(model));
         return (outputs, arena);
     }
 
@@ -89,13 +103,21 @@ internal sealed class EmittedModels
         [
             .. model.Inputs.Select((t, i) => Span(t, $"inputs[{i}].AsSpan()")),
             .. model.Outputs.Select((t, i) => Span(t, $"outputs[{i}].AsSpan()")),
-            "System.Runtime.InteropServices.MemoryMarshal.Cast<byte, sbyte>(arena.AsSpan())",
+            Bytes("arena"),
+            .. model.IsStateful ? [Bytes("state")] : Array.Empty<string>(),
         ];
+        static string Bytes(string array) => $"System.Runtime.InteropServices.MemoryMarshal.Cast<byte, sbyte>({array}.AsSpan())";
+        string reset = model.IsStateful ? $"{model.Options.ClassName}.ResetState({Bytes("state")});" : "";
         string body = $$"""
             internal static class {{model.Options.ClassName}}Runner
             {
-                public static void Run(byte[][] inputs, byte[][] outputs, byte[] arena) =>
+                public static void Run(byte[][] inputs, byte[][] outputs, byte[] arena, byte[] state) =>
                     {{model.Options.ClassName}}.Invoke({{string.Join(", ", arguments)}});
+
+                public static void Reset(byte[] state)
+                {
+                    {{reset}}
+                }
             }
             """;
         return model.Options.Namespace.Length == 0 ? "using System;\n" + body : $"using System;\nnamespace {model.Options.Namespace};\n" + body;

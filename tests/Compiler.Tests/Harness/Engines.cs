@@ -28,9 +28,9 @@ internal static class Engines
         return model;
     }
 
-    /// <summary>Runs the reference semantics of a graph on bytes.</summary>
-    public static Values Reference(Graph graph, byte[][] inputs) => Values.Run(
-        graph, [.. graph.Inputs.Select((id, k) => graph[id] with { Data = inputs[k] }).Select(t => t.Type == ElementType.Float32 ? (Array)t.Floats() : t.Integers())]);
+    /// <summary>Runs the reference semantics of a graph on bytes, after another inference or on variables that were reset.</summary>
+    public static Values Reference(Graph graph, byte[][] inputs, Values? before = null) => Values.Run(
+        graph, [.. graph.Inputs.Select((id, k) => graph[id] with { Data = inputs[k] }).Select(t => t.Type == ElementType.Float32 ? (Array)t.Floats() : t.Integers())], before);
 
     /// <summary>A class name of a case's.</summary>
     public static string ClassName(string name, int variant = 0) =>

@@ -22,6 +22,10 @@ internal sealed class Recording
 
     public static Recording Read(string folder) => new(folder);
 
+    /// <summary>The seeds, and how often the model was invoked on the same input, from a reset on, before its outputs were recorded.</summary>
+    public IEnumerable<(int Seed, int Invokes)> Runs => _root.GetProperty("runs").EnumerateArray()
+        .Select(run => (run.GetProperty("seed").GetInt32(), run.GetProperty("invokes").GetInt32()));
+
     public IEnumerable<int> Seeds => _root.GetProperty("runs").EnumerateArray()
         .Where(run => run.GetProperty("invokes").GetInt32() == 1)
         .Select(run => run.GetProperty("seed").GetInt32());
@@ -42,10 +46,10 @@ internal sealed class Recording
         ];
     }
 
-    /// <summary>Asserts that outputs are, byte for byte, what was recorded for a seed.</summary>
-    public void AssertOutputs(int seed, byte[][] actual, string engine)
+    /// <summary>Asserts that outputs are, byte for byte, what was recorded for a seed, after that many inferences.</summary>
+    public void AssertOutputs(int seed, byte[][] actual, string engine, int invokes = 1)
     {
-        JsonElement[] outputs = [.. Run(seed).GetProperty("outputs").EnumerateArray()];
+        JsonElement[] outputs = [.. Run(seed, invokes).GetProperty("outputs").EnumerateArray()];
         for (int k = 0; k < outputs.Length; k++)
         {
             if (Hash(actual[k]) == outputs[k].GetProperty("sha256").GetString()) continue;
@@ -53,26 +57,27 @@ internal sealed class Recording
             int first = Enumerable.Range(0, expected.Length).FirstOrDefault(i => actual[k][i] != expected[i], -1);
             int different = Enumerable.Range(0, expected.Length).Count(i => actual[k][i] != expected[i]);
             Assert.Fail(
-                $"{Path.GetFileName(_folder)}, seed {seed}, {engine}: output {k} differs from the recording in {different} of {expected.Length} bytes, " +
+                $"{Path.GetFileName(_folder)}, seed {seed}, inference {invokes}, {engine}: output {k} differs from the recording in {different} of {expected.Length} bytes, " +
                 $"first at {first}: {(first < 0 ? "" : $"{(sbyte)actual[k][first]} instead of {(sbyte)expected[first]}")}");
         }
     }
 
-    /// <summary>The hash of every tensor that seed 1 wrote, by the tensor's index in the file; empty where none were recorded.</summary>
+    /// <summary>The hash of every tensor that seed 1 wrote, variables among them, by the tensor's index in the file; empty where none were recorded.</summary>
     public IReadOnlyDictionary<int, string> Tensors()
     {
         string path = Path.Combine(_folder, "tensors.json");
         if (!File.Exists(path)) return new Dictionary<int, string>();
         using JsonDocument document = JsonDocument.Parse(File.ReadAllText(path));
         return document.RootElement.GetProperty("tensors").EnumerateArray()
-            .Where(t => t.GetProperty("producer_op_index").GetInt32() >= 0)
+            .Where(t => t.GetProperty("subgraph").GetInt32() == 0 && t.GetProperty("dtype").GetString() != "RESOURCE")
+            .Where(t => t.GetProperty("producer_op_index").GetInt32() >= 0 || t.GetProperty("variable").GetBoolean())
             .ToDictionary(t => t.GetProperty("index").GetInt32(), t => t.GetProperty("sha256").GetString()!);
     }
 
     public static string Hash(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
 
-    private JsonElement Run(int seed) => _root.GetProperty("runs").EnumerateArray()
-        .First(run => run.GetProperty("seed").GetInt32() == seed && run.GetProperty("invokes").GetInt32() == 1);
+    private JsonElement Run(int seed, int invokes = 1) => _root.GetProperty("runs").EnumerateArray()
+        .First(run => run.GetProperty("seed").GetInt32() == seed && run.GetProperty("invokes").GetInt32() == invokes);
 
     // The generator of the recordings: xorshift32, one byte at a time.
     private static byte[] Generate(string type, int count, int seed, int k)

@@ -12,6 +12,7 @@ internal sealed class TfliteBuilder
 {
     private readonly List<FlatValue> _tensors = [];
     private readonly List<FlatValue> _operators = [];
+    private readonly List<FlatValue> _subgraphs = [];
     private readonly List<FlatValue> _codes = [];
 
     // Buffer 0 is empty by the schema's convention: that of tensors without data.
@@ -21,7 +22,13 @@ internal sealed class TfliteBuilder
 
     /// <summary>Adds a tensor; with <paramref name="data"/> it is a constant.</summary>
     /// <returns>Its id.</returns>
-    public int Tensor(string name, ElementType type, int[] shape, Quantization? quantization = null, byte[]? data = null)
+    public int Tensor(string name, ElementType type, int[] shape, Quantization? quantization = null, byte[]? data = null) =>
+        Tensor(name, type, shape, quantization, data, isVariable: false);
+
+    /// <summary>Adds a tensor that keeps its value from one inference to the next.</summary>
+    public int Variable(string name, ElementType type, int[] shape, Quantization? quantization = null) => Tensor(name, type, shape, quantization, null, isVariable: true);
+
+    private int Tensor(string name, ElementType type, int[] shape, Quantization? quantization, byte[]? data, bool isVariable)
     {
         int buffer = 0;
         if (data is not null)
@@ -49,6 +56,7 @@ internal sealed class TfliteBuilder
             (Schema.Tensor.Buffer, FlatValue.Int32(buffer)),
             (Schema.Tensor.Name, FlatValue.Text(name)),
         };
+        if (isVariable) fields.Add((Schema.Tensor.IsVariable, FlatValue.Int32(1)));
         if (quantization is { } q)
         {
             fields.Add((Schema.Tensor.Quantization, FlatValue.Table(
@@ -66,6 +74,37 @@ internal sealed class TfliteBuilder
 
     /// <summary>Adds an INT32 constant of one dimension.</summary>
     public int Int32(string name, params int[] values) => Tensor(name, ElementType.Int32, [values.Length], null, Values.Bytes(ElementType.Int32, values));
+
+    /// <summary>Adds a handle and the operator that makes it stand for the variable of that name.</summary>
+    public int Handle(string name, string container = "")
+    {
+        int id = Tensor(FlatValue.Table(
+            (Schema.Tensor.Type, FlatValue.Int32(Schema.ResourceType)), (Schema.Tensor.Buffer, FlatValue.Int32(0)), (Schema.Tensor.Name, FlatValue.Text(name))));
+        Operator(
+            Schema.Builtin.VarHandle, [], [id],
+            (Schema.VarHandleOptions.Container, FlatValue.Text(container)), (Schema.VarHandleOptions.SharedName, FlatValue.Text(name)));
+        return id;
+    }
+
+    public void Read(int handle, int value) => Operator(Schema.Builtin.ReadVariable, [handle], [value]);
+
+    public void Assign(int handle, int value) => Operator(Schema.Builtin.AssignVariable, [handle, value], []);
+
+    /// <summary>Runs a subgraph before the first inference.</summary>
+    public void CallOnce(int subgraph) => Operator(Schema.Builtin.CallOnce, [], [], (Schema.CallOnceOptions.InitSubgraph, FlatValue.Int32(subgraph)));
+
+    /// <summary>Ends a subgraph: what follows belongs to the next, with tensor ids from 0 on.</summary>
+    public void NextSubgraph()
+    {
+        _subgraphs.Add(FlatValue.Table(
+            (Schema.Subgraph.Tensors, FlatValue.Tables([.. _tensors])),
+            (Schema.Subgraph.Inputs, FlatValue.Int32s(_inputs)),
+            (Schema.Subgraph.Outputs, FlatValue.Int32s(_outputs)),
+            (Schema.Subgraph.Operators, FlatValue.Tables([.. _operators]))));
+        _tensors.Clear();
+        _operators.Clear();
+        Ports([], []);
+    }
 
     /// <summary>Adds a tensor's table as it is.</summary>
     public int Tensor(FlatValue table)
@@ -103,15 +142,15 @@ internal sealed class TfliteBuilder
         _outputs = outputs;
     }
 
-    public byte[] Build() => FlatValue.Table(
-        (Schema.Model.Version, FlatValue.Int32(Schema.Version)),
-        (Schema.Model.OperatorCodes, FlatValue.Tables([.. _codes])),
-        (Schema.Model.Subgraphs, FlatValue.Tables(FlatValue.Table(
-            (Schema.Subgraph.Tensors, FlatValue.Tables([.. _tensors])),
-            (Schema.Subgraph.Inputs, FlatValue.Int32s(_inputs)),
-            (Schema.Subgraph.Outputs, FlatValue.Int32s(_outputs)),
-            (Schema.Subgraph.Operators, FlatValue.Tables([.. _operators]))))),
-        (Schema.Model.Buffers, FlatValue.Tables([.. _buffers]))).ToFile(Schema.Identifier);
+    public byte[] Build()
+    {
+        NextSubgraph();
+        return FlatValue.Table(
+            (Schema.Model.Version, FlatValue.Int32(Schema.Version)),
+            (Schema.Model.OperatorCodes, FlatValue.Tables([.. _codes])),
+            (Schema.Model.Subgraphs, FlatValue.Tables([.. _subgraphs])),
+            (Schema.Model.Buffers, FlatValue.Tables([.. _buffers]))).ToFile(Schema.Identifier);
+    }
 
     public static Quantization Quantized(float scale, int zeroPoint) => new(new[] { scale }, new[] { zeroPoint }, 0);
 }
