@@ -31,6 +31,8 @@ internal static class Tflm
         ["tenet_kws_alexa_int8"] = null,
         ["strm_wakeword_1d_dsconv_int8"] = null,
         ["stream_mixednet_okay_nabu_v2_int8"] = null,
+        ["mnist_lstm_int8"] = null,
+        ["dtln_lstm_int8"] = null,
     };
 
     /// <summary>The most bytes of activations that are alive during one operator of the file, inputs and outputs among them.</summary>

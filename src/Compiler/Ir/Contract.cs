@@ -36,6 +36,17 @@ internal sealed class Contract(Graph graph, Op op, Problems problems)
     /// <summary>A tensor that may be absent; then nothing is asked of it.</summary>
     public TensorContract Optional(int index) => new(this, index < op.Inputs.Count ? op.Inputs[index] : -1, $"input {index}");
 
+    /// <summary>A variable that the operator changes: an input, and then an output.</summary>
+    public TensorContract Variable(int input, int output)
+    {
+        TensorContract variable = Input(input);
+        Output(output);
+        int id = input < op.Inputs.Count ? op.Inputs[input] : -1;
+        Require(id >= 0 && Graph[id].IsVariable, $"needs input {input} as a variable");
+        Require(op.Inputs.Count(other => other == id) == 1, $"needs input {input} as a variable of its own");
+        return variable;
+    }
+
     /// <summary>The values of an input that must be a constant of INT32 or INT64, or null when it is not.</summary>
     public int[]? Integers(int index)
     {

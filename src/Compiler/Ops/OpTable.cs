@@ -95,11 +95,13 @@ internal static class OpTable
         [Schema.Builtin.StridedSlice] = StridedSlice.Import,
         [Schema.Builtin.Sub] = Sub.Import,
         [Schema.Builtin.Sum] = Mean.ImportSum,
+        [Schema.Builtin.Svdf] = Svdf.Import,
         [Schema.Builtin.Tanh] = Tanh.Import,
         [Schema.Builtin.Tile] = Tile.Import,
         [Schema.Builtin.TopKV2] = TopK.Import,
         [Schema.Builtin.Transpose] = Transpose.Import,
         [Schema.Builtin.TransposeConv] = TransposeConv.Import,
+        [Schema.Builtin.UnidirectionalSequenceLstm] = UnidirectionalSequenceLstm.Import,
         [Schema.Builtin.Unpack] = Unpack.Import,
     };
 

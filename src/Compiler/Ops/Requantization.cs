@@ -29,6 +29,15 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
     public string Parameters(ElementType filter) =>
         $"ReadOnlySpan<{filter.Keyword()}> filter, ReadOnlySpan<{Accumulator.Keyword()}> bias{(IsPerChannel ? ", ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> shift" : "")}";
 
+    /// <summary>Biases of sums of products whose factors keep their zero point: Σ w · (q − z) + b = Σ w · q + (b − z · Σ w).</summary>
+    /// <param name="weights">For each sum <paramref name="length"/> weights.</param>
+    public static int[] WithoutZeroPoint(int[] weights, int[]? bias, int sums, int length, int zeroPoint)
+    {
+        int[] folded = bias?.ToArray() ?? new int[sums];
+        for (int i = 0; i < sums * length; i++) folded[i / length] = unchecked(folded[i / length] - (zeroPoint * weights[i]));
+        return folded;
+    }
+
     /// <summary>Chooses the form and makes the tables of bias, multiplier and shift.</summary>
     /// <param name="bias">What each channel's accumulator starts from.</param>
     /// <param name="bounds">The largest magnitude of each channel's accumulator.</param>

@@ -53,7 +53,7 @@ internal static class Schema
             AddN = 106, Elu = 111, Quantize = 114, HardSwish = 117, BatchMatMul = 126, CumSum = 128;
 
         /// <summary>State. CALL_ONCE and VAR_HANDLE are no layers: the importer reads them.</summary>
-        public const int CallOnce = 129, VarHandle = 142, ReadVariable = 143, AssignVariable = 144;
+        public const int Svdf = 27, UnidirectionalSequenceLstm = 44, CallOnce = 129, VarHandle = 142, ReadVariable = 143, AssignVariable = 144;
 
         /// <summary>Operators that move elements.</summary>
         public const int DepthToSpace = 5, ResizeBilinear = 23, SpaceToDepth = 26, Gather = 36, BatchToSpaceNd = 37, SpaceToBatchNd = 38,
