@@ -125,7 +125,7 @@ internal sealed class Sums
             DepthwiseConv2D conv => conv with { Inputs = inputs, Outputs = outputs, Options = plain },
             var dense => dense with { Inputs = inputs, Outputs = outputs },
         };
-        return Values.Run(new Graph(tensors, [op], [0], outputs), new[] { _input.ZeroPoint }).Integers(3);
+        return Values.Run(new Graph(tensors, [op], [0], outputs), [new[] { _input.ZeroPoint }]).Integers(3);
     }
 
     /// <summary>The same sums over the channels <paramref name="kept"/> alone, for the output channels <paramref name="outputs"/>: filter and bias.

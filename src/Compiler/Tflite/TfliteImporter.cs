@@ -279,8 +279,9 @@ internal sealed class TfliteImporter
             }
 
             bool isAssignment = builtin == Schema.Builtin.AssignVariable;
-            if ((isAssignment ? reads : writes).Length == 0) throw new MalformedException($"operator {index} has no {(isAssignment ? "input" : "output")}");
-            string layer = tensors[isAssignment ? reads[0] : writes[0]].Name;
+            int[] named = isAssignment ? reads : writes;
+            if (named.Length == 0 || named[0] < 0) throw new MalformedException($"operator {index} has no {(isAssignment ? "input" : "output")}");
+            string layer = tensors[named[0]].Name;
             foreach (int id in reads)
             {
                 if (id >= 0 && !written.Contains(id)) throw new MalformedException($"operator {index} ('{layer}') reads tensor '{tensors[id].Name}' before anything wrote it");
