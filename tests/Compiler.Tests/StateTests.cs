@@ -312,6 +312,33 @@ public sealed class StateTests
             (Schema.Tensor.IsVariable, FlatValue.Int32(1))));
     }));
 
+    [Fact]
+    public void Variables_of_uint8_start_where_the_file_says()
+    {
+        static void Build(TfliteBuilder b, bool isInitialised)
+        {
+            Quantization q = TfliteBuilder.Quantized(1, 130);
+            int x = b.Tensor("x", ElementType.UInt8, [1, 2], q), was = b.Tensor("was", ElementType.UInt8, [1, 2], q), y = b.Tensor("y", ElementType.UInt8, [1, 2], q);
+            if (isInitialised) b.CallOnce(1);
+            int h = b.Handle("h");
+            b.Read(h, was);
+            b.Operator(Schema.Builtin.Add, [x, was], [y]);
+            b.Assign(h, y);
+            b.Ports([x], [y]);
+            if (!isInitialised) return;
+            b.NextSubgraph();
+            b.Assign(b.Handle("h"), b.Tensor("c", ElementType.UInt8, [1, 2], q, [131, 129]));
+        }
+
+        // 3 + 0 and 4 + 0; then 3 + 1 and 4 - 1.
+        (EmittedModels emitted, CompiledModel model) = Emit("Zero", b => Build(b, isInitialised: false));
+        Assert.Equal([133, 134], emitted.Run(model, [[133, 134]]).Outputs[0]);
+        (emitted, model) = Emit("One", b => Build(b, isInitialised: true));
+        byte[] state = emitted.NewState(model);
+        Assert.Equal([134, 133], emitted.Run(model, [[133, 134]], state).Outputs[0]);
+        Assert.Equal([135, 133], emitted.Run(model, [[131, 130]], state).Outputs[0]);
+    }
+
     // y = twice the input before last, the last one and this one: what was read and what is kept overlap.
     private static void DelayLine(TfliteBuilder b)
     {

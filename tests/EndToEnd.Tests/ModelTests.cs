@@ -13,7 +13,7 @@ public sealed class ModelTests
         "dscnn_mlperf_kws_int8", "vww_mobilenetv1_96_int8", "resnet8_cifar_int8", "autoencoder_toycar_int8", "person_detect_96_int8",
         "micro_speech_quantized", "hello_world_int8", "mobilenetv2_0.35_160_2class_int8", "dscnn_s_kws_f32io_int8", "micronet_m_kws_int8",
         "tenet_kws_alexa_int8", "strm_wakeword_1d_dsconv_int8", "dscnn_s_kws_int16x8", "dscnn_s_kws_uint8", "mobilenetv2_0.5_96_imagenet_uint8",
-        "stream_mixednet_okay_nabu_v2_int8", "mnist_lstm_int8", "dtln_lstm_int8",
+        "stream_mixednet_okay_nabu_v2_int8", "mnist_lstm_int8", "dtln_lstm_int8", "svdf_keyword_scrambled_int8",
     ];
 
     [ModelTheory]

@@ -30,9 +30,13 @@ internal static class Tflm
         ["micronet_m_kws_int8"] = null,
         ["tenet_kws_alexa_int8"] = null,
         ["strm_wakeword_1d_dsconv_int8"] = null,
+        ["dscnn_s_kws_int16x8"] = null,
+        ["dscnn_s_kws_uint8"] = null,
+        ["mobilenetv2_0.5_96_imagenet_uint8"] = null,
         ["stream_mixednet_okay_nabu_v2_int8"] = null,
         ["mnist_lstm_int8"] = null,
         ["dtln_lstm_int8"] = null,
+        ["svdf_keyword_scrambled_int8"] = null,
     };
 
     /// <summary>The most bytes of activations that are alive during one operator of the file, inputs and outputs among them.</summary>

@@ -34,6 +34,13 @@ internal sealed record Variable(string Key, byte Fill, EquatableArray<byte>? Val
 {
     /// <summary>What a variable of that many bytes holds after a reset.</summary>
     public byte[] Initial(int bytes) => Value?.ToArray() ?? [.. Enumerable.Repeat(Fill, bytes)];
+
+    /// <summary>The variable when each of its bytes, which are UINT8, is stored as INT8 less 128.</summary>
+    public Variable LessBy128()
+    {
+        Variable moved = this with { Fill = (byte)(Fill ^ 0x80) };
+        return Value is { } value ? moved with { Value = value.Select(b => (byte)(b ^ 0x80)).ToArray() } : moved;
+    }
 }
 
 /// <summary>A tensor of the graph. Layout is row-major; images are NHWC, filters OHWI, depthwise filters 1HWO.</summary>

@@ -109,6 +109,7 @@ internal static class RebaseUInt8
         WasUInt8 = true,
         Quantization = tensor.Quantization is { } q ? q with { ZeroPoints = q.ZeroPoints.Select(z => z - 128).ToArray() } : null,
         Data = tensor.Data?.Select(b => (byte)(b ^ 0x80)).ToArray(),
+        Variable = tensor.Variable?.LessBy128(),
     };
 
     // CONCATENATION after a table for each input whose quantisation is not the output's.
