@@ -15,7 +15,7 @@ internal sealed record Row(CompiledModel Model, Graph File)
 {
     public string Name => Path.GetFileNameWithoutExtension(Model.File.Name);
 
-    public long CallersBytes => Model.Measures.WorkingBytes - Model.Cost.Arena;
+    public long CallersBytes => Model.Measures.WorkingBytes - Model.Cost.Arena - Model.Cost.State;
 
     public TflmArena? Measured => Tflm.Models.GetValueOrDefault(Name);
 }
@@ -40,7 +40,7 @@ internal static class Tables
         ## Working memory
 
         *Arena* is what the caller hands to `Invoke` besides inputs and outputs; *lower bound* is the most that lives in it during one
-        layer, so that no placement of these layers needs less. *Working* is arena, inputs and outputs together.
+        layer, so that no placement of these layers needs less. *Working* is arena, state, inputs and outputs together.
 
         TensorFlow Lite Micro (TFLM) keeps inputs and outputs in its arena and lets other tensors take their place when they are no
         longer, or not yet, needed. So its figure compares with *arena* for a program that has the input lying somewhere anyway (a
@@ -55,7 +55,8 @@ internal static class Tables
         ## RAM and flash
 
         RAM is arena, state and stack, flash is constant tables and an estimate of the machine code: what `[EtchBudget]` limits. The stack
-        is what kernels take by `stackalloc` and a fixed allowance for frames. No model here keeps state.
+        is what kernels take by `stackalloc` and a fixed allowance for frames. State is what the
+        caller keeps between inferences ([docs/state.md](state.md)).
         """;
 
     private const string Field = """
@@ -102,9 +103,9 @@ internal static class Tables
             Number(Tflm.LivePeak(row.File)), Number(row.Measured?.Peak), Number(row.Measured?.ArenaUsed),
         ]);
         text.Append('\n').Append(Verdict(rows));
-        Part(Flash, ["arena", "stack", "RAM", "tables", "code, about", "flash"], row =>
+        Part(Flash, ["arena", "state", "stack", "RAM", "tables", "code, about", "flash"], row =>
         [
-            Number(row.Model.Cost.Arena), Number(row.Model.Cost.Stack), Number(row.Model.Cost.Ram),
+            Number(row.Model.Cost.Arena), Number(row.Model.Cost.State), Number(row.Model.Cost.Stack), Number(row.Model.Cost.Ram),
             Number(row.Model.Cost.Tables), Number(row.Model.Cost.Code), Number(row.Model.Cost.Flash),
         ]);
         Part(Field, ["FLOPs", "traffic as filed", "traffic fused", "MACs per byte", "reuse", "imbalance"], row =>
