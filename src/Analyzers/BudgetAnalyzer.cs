@@ -33,6 +33,9 @@ public sealed class BudgetAnalyzer : DiagnosticAnalyzer
         var type = (INamedTypeSymbol)context.Symbol;
         if (Surface.CostOf(type) is not { } cost) return;
 
+        // Signatures are nested classes: their model's class counts for all of them.
+        if (type.ContainingType is { } model && Surface.IsModel(model)) return;
+
         AttributeData? declaration = Surface.AttributeOf(type, "EtchBudgetAttribute");
         AdditionalText? file = FileOf(type, cost, context.Options);
         Budget budget = Surface.BudgetOf(declaration).Over(ProjectBudget(file, context.Options.AnalyzerConfigOptionsProvider));

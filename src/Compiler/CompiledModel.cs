@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using Etch.Diagnostics;
 using Etch.Ir;
 using Etch.Passes;
@@ -45,6 +46,27 @@ internal sealed class CompiledModel(ModelFile file, CompileOptions options, Equa
 
     /// <summary>The graph after each pass, when the options ask for it.</summary>
     public string Dump { get; init; } = "";
+
+    /// <summary>The entry points of a model with several signatures, one nested class each; empty for a model with one.</summary>
+    public IReadOnlyList<CompiledModel> Signatures { get; init; } = [];
+
+    /// <summary>A model with several signatures: of arena, stack and work what the dearest needs, of flash what all do; one state.</summary>
+    public static CompiledModel Of(ModelFile file, CompileOptions options, CompiledModel[] signatures)
+    {
+        ModelCost[] costs = [.. signatures.Select(s => s.Cost)];
+        return new CompiledModel(file, options, default)
+        {
+            Inputs = signatures[0].Inputs,
+            Outputs = signatures[0].Outputs,
+            IsStateful = signatures[0].IsStateful,
+            State = signatures[0].State,
+            Signatures = signatures,
+            Cost = new ModelCost(
+                file.Name, costs.Max(c => c.Arena), costs[0].State, costs.Max(c => c.Stack), costs.Sum(c => c.Tables), costs.Sum(c => c.Code),
+                costs.Max(c => c.Macs), costs.SelectMany(c => c.Layers).ToArray()),
+            Dump = string.Concat(signatures.Select(s => $"signature {s.Options.ClassName}\n{s.Dump}")),
+        };
+    }
 
     public bool Equals(CompiledModel? other) => other is not null && File.Equals(other.File) && Options == other.Options;
 

@@ -1,8 +1,10 @@
 using System;
+using System.Collections.Generic;
 using System.Linq;
 using System.Text;
 using System.Threading;
 using Etch.Diagnostics;
+using Etch.Emit;
 using Etch.Ir;
 using Etch.Passes;
 using Etch.Tflite;
@@ -20,23 +22,62 @@ internal static class Compiler
 
         var problems = new Problems();
         ImportedModel model = TfliteImporter.Import(file.Bytes, problems);
-        CompiledModel Failed() => new(file, options, problems.ToArray()) { Inputs = model.Inputs, Outputs = model.Outputs, IsStateful = model.IsStateful };
-        if (model.Graph is not { } imported) return Failed();
+        var names = new HashSet<string> { options.ClassName };
+        CompileOptions[] nested = [.. model.Signatures.Select(s => options with { ClassName = Names.Signature(s.Name, names), Namespace = "" })];
+        CompiledModel Failed() => new(file, options, problems.ToArray())
+        {
+            Inputs = model.Inputs,
+            Outputs = model.Outputs,
+            IsStateful = model.IsStateful,
+            Signatures = nested.Select((own, i) => new CompiledModel(file, own, problems.ToArray())
+            {
+                Inputs = model.Signatures[i].Graph is { } g ? g.Inputs.Select(id => g[id]).ToArray() : [],
+                Outputs = model.Signatures[i].Graph is { } h ? h.Outputs.Select(id => h[id]).ToArray() : [],
+                IsStateful = model.IsStateful,
+            }).ToArray(),
+        };
+        if (model.Graph is null) return Failed();
 
-        Graph graph = imported;
-        var dump = new StringBuilder();
+        // One entry point, or one for each signature; they share the state.
+        Entry[] entries = nested.Length == 0 ? [new Entry(options, model.Graph)] : [.. nested.Select((own, i) => new Entry(own, model.Signatures[i].Graph!))];
+        foreach (Entry entry in entries) entry.Rewrite(model.Initializers, problems, cancel);
+        if (problems.Any) return Failed();
+
+        StatePlan state = PlanState.Run([.. entries.Select(entry => entry.Graph)], problems);
+        if (problems.Any) return Failed();
+        CompiledModel[] compiled = [.. entries.Select(entry => entry.Compile(file, state, cancel))];
+        return nested.Length == 0 ? compiled[0] : CompiledModel.Of(file, options, compiled);
+    }
+}
+
+/// <summary>One entry point of a model on its way through the passes.</summary>
+internal sealed class Entry(CompileOptions options, Graph imported)
+{
+    private readonly StringBuilder _dump = new();
+    private Graph? _graph;
+
+    /// <summary>The graph after the passes so far.</summary>
+    public Graph Graph
+    {
+        get => _graph ?? imported;
+        private set => _graph = value;
+    }
+
+    /// <summary>The list of passes that rewrite the graph; it ends early where there are problems.</summary>
+    public void Rewrite(Graph[] initializers, Problems problems, CancellationToken cancel)
+    {
         void Pass(string name, Func<Graph, Graph> run)
         {
             cancel.ThrowIfCancellationRequested();
-            graph = run(graph);
-            if (options.DumpPasses) dump.Append("after ").Append(name).Append('\n').Append(graph).Append('\n');
+            Graph = run(Graph);
+            if (options.DumpPasses) _dump.Append("after ").Append(name).Append('\n').Append(Graph).Append('\n');
         }
 
-        if (options.DumpPasses) dump.Append("as imported\n").Append(imported).Append('\n');
-        Pass(nameof(InitializeVariables), g => InitializeVariables.Run(g, model.Initializers, problems));
+        if (options.DumpPasses) _dump.Append("as imported\n").Append(imported).Append('\n');
+        Pass(nameof(InitializeVariables), g => InitializeVariables.Run(g, initializers, problems));
         Pass(nameof(FoldConstants), g => FoldConstants.Run(g, problems));
-        if (!problems.Any) CheckContracts.Run(graph, problems);
-        if (problems.Any) return Failed();
+        if (!problems.Any) CheckContracts.Run(Graph, problems);
+        if (problems.Any) return;
 
         Pass(nameof(DropUnread), DropUnread.Run);
         Pass(nameof(RebaseUInt8), RebaseUInt8.Run);
@@ -46,18 +87,22 @@ internal static class Compiler
         if (!options.KeepTensors) Pass(nameof(ConstantChannels), ConstantChannels.Run);
         if (!options.KeepTensors) Pass(nameof(RemoveViews), RemoveViews.Run);
         if (!options.KeepTensors) Pass(nameof(ShareVariables), ShareVariables.Run);
+    }
 
+    /// <summary>Chooses kernels and plans the arena; then every number is decided.</summary>
+    public CompiledModel Compile(ModelFile file, StatePlan state, CancellationToken cancel)
+    {
+        Graph graph = Graph;
         Layer[] layers = [.. graph.Ops.Select(op =>
         {
             cancel.ThrowIfCancellationRequested();
             return op.SelectKernel(graph, options);
         })];
-        StatePlan state = PlanState.Run(graph);
         ArenaPlan plan = PlanArena.Run(graph, layers, state, options);
         return new CompiledModel(file, options, default)
         {
-            Inputs = model.Inputs,
-            Outputs = model.Outputs,
+            Inputs = imported.Inputs.Select(id => imported[id]).ToArray(),
+            Outputs = imported.Outputs.Select(id => imported[id]).ToArray(),
             Filed = imported,
             Graph = graph,
             Layers = layers,
@@ -66,7 +111,7 @@ internal static class Compiler
             Plan = plan,
             Cost = MeasureCost.Run(file, graph, layers, plan, state),
             Measures = MeasureCost.Measure(imported, graph, layers, plan, state),
-            Dump = dump.ToString(),
+            Dump = _dump.ToString(),
         };
     }
 }

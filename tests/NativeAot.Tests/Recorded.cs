@@ -9,7 +9,7 @@ namespace Etch.NativeAot.Tests;
 /// <summary>What App has to print.</summary>
 internal static class Recorded
 {
-    private static readonly string[] Vectors = ["conv_3x3_s2_same", "dw_3x3_s2", "fc_64x10", "add_plain", "softmax_1", "quantize_f32_i8"];
+    private static readonly string[] Vectors = ["conv_3x3_s2_same", "dw_3x3_s2", "fc_64x10", "add_plain", "softmax_1", "lstm_clip", "quantize_f32_i8"];
 
     /// <summary>The arguments of App: the features of the sample's recordings.</summary>
     public static string[] Features { get; } =

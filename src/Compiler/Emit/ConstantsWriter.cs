@@ -18,13 +18,14 @@ internal static class ConstantsWriter
         var w = new CodeWriter();
         SurfaceWriter.WriteFileHead(w, model);
         using (SurfaceWriter.Namespace(w, model))
-        using (w.Block($"{model.Options.Accessibility} static partial class {model.Options.ClassName}"))
         {
-            Dictionary<Table, string> names = Names(model);
-            foreach (IGrouping<string, KeyValuePair<Table, string>> table in names.GroupBy(pair => pair.Value))
+            SurfaceWriter.InEachClass(w, model, entry =>
             {
-                WriteTable(w, table.First().Key, table.Key);
-            }
+                foreach (IGrouping<string, KeyValuePair<Table, string>> table in Names(entry).GroupBy(pair => pair.Value))
+                {
+                    WriteTable(w, table.First().Key, table.Key);
+                }
+            });
         }
 
         return w.ToString();

@@ -12,28 +12,37 @@ internal static class LayersWriter
 {
     public static string Write(CompiledModel model)
     {
-        (Names.Port[] inputs, Names.Port[] outputs) = SurfaceWriter.Ports(model);
-        string[] methods = Methods(model);
         var w = new CodeWriter();
         SurfaceWriter.WriteFileHead(w, model);
-        WriteMeasures(w, model);
+        foreach (CompiledModel entry in model.Signatures.DefaultIfEmpty(model))
+        {
+            if (entry != model) w.Line($"// {entry.Options.ClassName}");
+            WriteMeasures(w, entry);
+        }
+
         w.Line("#pragma warning disable CS0219 // A layer states all of its geometry, whatever its kernel uses of it.");
         w.Line();
         using (SurfaceWriter.Namespace(w, model))
-        using (w.Block($"{model.Options.Accessibility} static partial class {model.Options.ClassName}"))
         {
-            WriteInvoke(w, model, methods, inputs, outputs);
-            if (model.IsStateful) WriteReset(w, model);
-            for (int i = 0; i < model.Layers.Count; i++)
-            {
-                if (methods.Take(i).Contains(methods[i])) continue;
-                w.Line();
-                WriteHeadline(w, model, methods, i);
-                model.Layers[i].Kernel.Emit(w, methods[i]);
-            }
+            SurfaceWriter.InEachClass(w, model, entry => WriteLayers(w, entry));
         }
 
         return w.ToString();
+    }
+
+    private static void WriteLayers(CodeWriter w, CompiledModel model)
+    {
+        (Names.Port[] inputs, Names.Port[] outputs) = SurfaceWriter.Ports(model);
+        string[] methods = Methods(model);
+        WriteInvoke(w, model, methods, inputs, outputs);
+        if (model.IsStateful) WriteReset(w, model);
+        for (int i = 0; i < model.Layers.Count; i++)
+        {
+            if (methods.Take(i).Contains(methods[i])) continue;
+            w.Line();
+            WriteHeadline(w, model, methods, i);
+            model.Layers[i].Kernel.Emit(w, methods[i]);
+        }
     }
 
     // The method of each layer: that of the first layer with an equal kernel.

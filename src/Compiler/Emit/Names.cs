@@ -46,6 +46,9 @@ internal static class Names
         return (Of(inputs, "Input"), Of(outputs, "Output"));
     }
 
+    /// <summary>The nested class of a signature.</summary>
+    public static string Signature(string name, HashSet<string> taken) => Unique(Upper(Camel(name, "signature").TrimStart('@')), taken);
+
     /// <summary>A name that is not taken yet, which it then is.</summary>
     public static string Unique(string name, HashSet<string> taken)
     {

@@ -22,29 +22,60 @@ internal static class SurfaceWriter
 
     public static string Write(CompiledModel model)
     {
-        (Names.Port[] inputs, Names.Port[] outputs) = Ports(model);
         var w = new CodeWriter();
         WriteFileHead(w, model);
         using (Namespace(w, model))
         {
-            w.Line($"/// <summary>{Names.Xml(Summary(model))}</summary>");
-            w.Line("/// <remarks>");
-            w.Line("/// Static and without state of its own: threads may call it at the same time, each with its own spans.");
-            if (model.IsStateful) w.Line("/// What the model remembers lies in the caller's <c>state</c>: one for each stream of inputs, reset before the first.");
-            if (model.Succeeded) WriteFigures(w, model);
-            else w.Line("/// The model did not compile; see the build's errors.");
-            w.Line("/// </remarks>");
-            WriteCost(w, model);
-            using (w.Block($"{model.Options.Accessibility} static partial class {model.Options.ClassName}"))
-            {
-                foreach (Names.Port port in inputs) WritePort(w, port, "input", isInput: true);
-                foreach (Names.Port port in outputs) WritePort(w, port, "output", isInput: false);
-                WriteConstants(w, model);
-                WriteInvoke(w, model, inputs, outputs);
-            }
+            if (model.Signatures.Count == 0) WriteClass(w, model);
+            else WriteSignatures(w, model);
         }
 
         return w.ToString();
+    }
+
+    /// <summary>Writes into a model's class: its members, or a nested class with those of each signature.</summary>
+    public static void InEachClass(CodeWriter w, CompiledModel model, Action<CompiledModel> write)
+    {
+        using (w.Block($"{model.Options.Accessibility} static partial class {model.Options.ClassName}"))
+        {
+            if (model.Signatures.Count == 0) write(model);
+            foreach (CompiledModel signature in model.Signatures) InEachClass(w, signature, write);
+        }
+    }
+
+    private static void WriteSignatures(CodeWriter w, CompiledModel model)
+    {
+        w.Line($"/// <summary>{Names.Xml(model.File.Name)}: a nested class for each of its {model.Signatures.Count} signatures.</summary>");
+        if (model.IsStateful) w.Line("/// <remarks>All signatures share one <c>state</c>; <c>ResetState</c> of each resets all of it.</remarks>");
+        WriteCost(w, model);
+        using (w.Block($"{model.Options.Accessibility} static partial class {model.Options.ClassName}"))
+        {
+            for (int i = 0; i < model.Signatures.Count; i++)
+            {
+                if (i > 0) w.Line();
+                WriteClass(w, model.Signatures[i]);
+            }
+        }
+    }
+
+    private static void WriteClass(CodeWriter w, CompiledModel model)
+    {
+        (Names.Port[] inputs, Names.Port[] outputs) = Ports(model);
+        w.Line($"/// <summary>{Names.Xml(Summary(model))}</summary>");
+        w.Line("/// <remarks>");
+        w.Line("/// Static and without state of its own: threads may call it at the same time, each with its own spans.");
+        if (model.IsStateful) w.Line("/// What the model remembers lies in the caller's <c>state</c>: one for each stream of inputs, reset before the first.");
+        if (model.Succeeded) WriteFigures(w, model);
+        else w.Line("/// The model did not compile; see the build's errors.");
+        w.Line("/// </remarks>");
+        WriteCost(w, model);
+        using (w.Block($"{model.Options.Accessibility} static partial class {model.Options.ClassName}"))
+        {
+            foreach (Names.Port port in inputs) WritePort(w, port, "input", isInput: true);
+            foreach (Names.Port port in outputs) WritePort(w, port, "output", isInput: false);
+            WriteConstants(w, model);
+            WriteInvoke(w, model, inputs, outputs);
+        }
     }
 
     /// <summary>The caller's tensors; a file that could not be read far enough is taken to have one of each.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Generic;
 using System.Linq;
+using Etch.Diagnostics;
 using Etch.Ir;
 
 namespace Etch.Passes;
@@ -19,14 +20,17 @@ internal sealed record StatePlan(IReadOnlyDictionary<string, int> Offsets, int B
 /// <summary>Gives every variable a place in the state, the widest elements first: so all are aligned when the state is.</summary>
 internal static class PlanState
 {
-    public static StatePlan Run(params Graph[] graphs)
+    public static StatePlan Run(Graph[] graphs, Problems problems)
     {
         var variables = new Dictionary<string, Tensor>();
         foreach (Graph graph in graphs)
         {
             foreach (int id in graph.Ops.SelectMany(op => op.Inputs.Concat(op.Outputs)).Where(id => id >= 0).Select(graph.Root))
             {
-                if (graph[id].Variable is { } variable) variables[variable.Key] = graph[id];
+                if (graph[id].Variable is not { } variable) continue;
+                Tensor known = variables.TryGetValue(variable.Key, out Tensor? first) ? first : variables[variable.Key] = graph[id];
+                if (known.Type == graph[id].Type && known.ByteCount == graph[id].ByteCount) continue;
+                problems.Add(Ids.UnsupportedType, $"variable '{known.Name}' is {known} in one signature and {graph[id]} in another");
             }
         }
 

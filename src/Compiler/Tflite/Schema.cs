@@ -8,7 +8,12 @@ internal static class Schema
 
     public static class Model
     {
-        public const int Version = 0, OperatorCodes = 1, Subgraphs = 2, Description = 3, Buffers = 4;
+        public const int Version = 0, OperatorCodes = 1, Subgraphs = 2, Description = 3, Buffers = 4, SignatureDefs = 7;
+    }
+
+    public static class SignatureDef
+    {
+        public const int Inputs = 0, Outputs = 1, Key = 2, SubgraphIndex = 4;
     }
 
     public static class OperatorCode

@@ -10,13 +10,16 @@ namespace Etch.Tflite;
 /// <summary>What was read: the graph, or null with the caller's tensors as far as they are known.</summary>
 /// <param name="Initializers">The graphs that CALL_ONCE runs before the first inference.</param>
 /// <param name="IsStateful">The model has variables.</param>
-internal sealed record ImportedModel(Graph? Graph, Ir.Tensor[] Inputs, Ir.Tensor[] Outputs, Graph[] Initializers, bool IsStateful);
+/// <param name="Signatures">The entry points of a model with several signatures, each with its name; empty for a model with one.</param>
+internal sealed record ImportedModel(
+    Graph? Graph, Ir.Tensor[] Inputs, Ir.Tensor[] Outputs, Graph[] Initializers, bool IsStateful, (string Name, Graph? Graph)[] Signatures);
 
 /// <summary>Reads a .tflite file into a <see cref="Graph"/>: names and numbers as in the file, nothing computed.</summary>
 /// <remarks>Memory stays proportional to the file; every index is checked; operators may only read what is there already.</remarks>
 internal sealed class TfliteImporter
 {
     private const int MaxOperators = 4_000;
+    private const int MaxSignatures = 16;
     private const int MaxTensors = 20_000;
 
     private const int MaxRank = 8;
@@ -29,6 +32,7 @@ internal sealed class TfliteImporter
     private readonly Problems _problems;
     private readonly Dictionary<int, byte[]> _data = [];
     private readonly List<Graph> _initializers = [];
+    private readonly List<(string Name, Graph? Graph)> _signatures = [];
     private readonly HashSet<int> _initialized = [];
     private FlatTable[] _subgraphs = [];
     private FlatTable[] _buffers = [];
@@ -58,7 +62,8 @@ internal sealed class TfliteImporter
             problems.Add(Ids.Malformed, $"not a well-formed TensorFlow Lite model: {e.Message}");
         }
 
-        return new ImportedModel(problems.Any ? null : graph, importer._inputs, importer._outputs, [.. importer._initializers], importer._isStateful);
+        return new ImportedModel(
+            problems.Any ? null : graph, importer._inputs, importer._outputs, [.. importer._initializers], importer._isStateful, [.. importer._signatures]);
     }
 
     private Graph? Import()
@@ -76,7 +81,28 @@ internal sealed class TfliteImporter
         _codes = model.Tables(Schema.Model.OperatorCodes);
         _subgraphs = model.Tables(Schema.Model.Subgraphs);
         if (_subgraphs.Length == 0) throw new MalformedException("the model has no subgraph");
-        return Subgraph(0, isEntry: true);
+
+        // Several names of one subgraph are one entry point.
+        (string Key, int Subgraph)[] signatures =
+        [
+            .. model.Tables(Schema.Model.SignatureDefs)
+                .Select(s => (Key: Printable(s.Text(Schema.SignatureDef.Key)), Subgraph: s.Int32(Schema.SignatureDef.SubgraphIndex)))
+                .GroupBy(s => s.Subgraph).Select(group => group.First()),
+        ];
+        if (signatures.Length < 2) return Subgraph(0, isEntry: true);
+        if (signatures.Length > MaxSignatures)
+        {
+            _problems.Add(Ids.TooLarge, $"the model has {signatures.Length} signatures, more than the {MaxSignatures} that are supported");
+            return null;
+        }
+
+        foreach ((string key, int subgraph) in signatures)
+        {
+            if (subgraph < 0 || subgraph >= _subgraphs.Length) throw new MalformedException($"signature '{key}' refers to subgraph {subgraph} of {_subgraphs.Length}");
+            _signatures.Add((key, Subgraph(subgraph, isEntry: true)));
+        }
+
+        return _signatures[0].Graph;
     }
 
     /// <summary>Reads a subgraph: an entry point of the model, or what CALL_ONCE runs.</summary>

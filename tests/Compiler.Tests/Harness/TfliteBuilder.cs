@@ -13,6 +13,7 @@ internal sealed class TfliteBuilder
     private readonly List<FlatValue> _tensors = [];
     private readonly List<FlatValue> _operators = [];
     private readonly List<FlatValue> _subgraphs = [];
+    private readonly List<FlatValue> _signatures = [];
     private readonly List<FlatValue> _codes = [];
 
     // Buffer 0 is empty by the schema's convention: that of tensors without data.
@@ -93,6 +94,10 @@ internal sealed class TfliteBuilder
     /// <summary>Runs a subgraph before the first inference.</summary>
     public void CallOnce(int subgraph) => Operator(Schema.Builtin.CallOnce, [], [], (Schema.CallOnceOptions.InitSubgraph, FlatValue.Int32(subgraph)));
 
+    /// <summary>Names an entry point of the model.</summary>
+    public void Signature(string key, int subgraph) => _signatures.Add(FlatValue.Table(
+        (Schema.SignatureDef.Key, FlatValue.Text(key)), (Schema.SignatureDef.SubgraphIndex, FlatValue.Int32(subgraph))));
+
     /// <summary>Ends a subgraph: what follows belongs to the next, with tensor ids from 0 on.</summary>
     public void NextSubgraph()
     {
@@ -145,11 +150,15 @@ internal sealed class TfliteBuilder
     public byte[] Build()
     {
         NextSubgraph();
+        (int, FlatValue)[] signatures = _signatures.Count == 0 ? [] : [(Schema.Model.SignatureDefs, FlatValue.Tables([.. _signatures]))];
         return FlatValue.Table(
+        [
             (Schema.Model.Version, FlatValue.Int32(Schema.Version)),
             (Schema.Model.OperatorCodes, FlatValue.Tables([.. _codes])),
             (Schema.Model.Subgraphs, FlatValue.Tables([.. _subgraphs])),
-            (Schema.Model.Buffers, FlatValue.Tables([.. _buffers]))).ToFile(Schema.Identifier);
+            (Schema.Model.Buffers, FlatValue.Tables([.. _buffers])),
+            .. signatures,
+        ]).ToFile(Schema.Identifier);
     }
 
     public static Quantization Quantized(float scale, int zeroPoint) => new(new[] { scale }, new[] { zeroPoint }, 0);

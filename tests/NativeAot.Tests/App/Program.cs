@@ -9,6 +9,7 @@ namespace NativeApp;
 internal static class Program
 {
     private static object? s_sink;
+    private static readonly sbyte[] s_state = new sbyte[Lstm.StateBytes];
 
     private delegate void Inference(sbyte[][] inputs, sbyte[] output, sbyte[] arena);
 
@@ -23,6 +24,13 @@ internal static class Program
             Vector("fc_64x10", seed, [Dense.InputLength], Dense.OutputLength, Dense.ArenaBytes, static (i, o, a) => Dense.Invoke(i[0], o, a));
             Vector("add_plain", seed, [Sum.T0Length, Sum.T1Length], Sum.OutputLength, Sum.ArenaBytes, static (i, o, a) => Sum.Invoke(i[0], i[1], o, a));
             Vector("softmax_1", seed, [Softmax.InputLength], Softmax.OutputLength, Softmax.ArenaBytes, static (i, o, a) => Softmax.Invoke(i[0], o, a));
+
+            Vector("lstm_clip", seed, [Lstm.InputLength], Lstm.OutputLength, Lstm.ArenaBytes, static (i, o, a) =>
+            {
+                // As recorded: from a reset on.
+                Lstm.ResetState(s_state);
+                Lstm.Invoke(i[0], o, a, s_state);
+            });
 
             sbyte[] real = MemoryMarshal.Cast<float, sbyte>(Array.ConvertAll(Bytes(FromFloat.InputLength, seed, 0), static b => (unchecked((byte)b) - 128) / 128f)).ToArray();
             Print(
