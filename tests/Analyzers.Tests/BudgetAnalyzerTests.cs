@@ -45,6 +45,23 @@ public class BudgetAnalyzerTests
         Project(Declared.Replace("16_512", "[|16_511|]")).Expect(("ETCH201", RamMessage));
 
     [Fact]
+    public Task Signatures_are_reported_with_their_model() => new Harness(Declared.Replace("16_512", "[|16_511|]"))
+    {
+        Generated = Generated.Replace("Keywords;", "Keywords { [Etch.EtchModelCost(File = \"keywords.tflite\", Arena = 16000, Stack = 512)] public static partial class Collect; }"),
+        Properties = { ["build_property.EtchMaxRam"] = "16511" },
+    }.Expect(("ETCH201", RamMessage));
+
+    [Fact]
+    public Task A_model_inside_another_class_has_its_budget() => new Harness("""
+        using Etch;
+        namespace Demo;
+        static partial class Outer { [EtchBudget(Ram = [|16_511|])] public static partial class Keywords; }
+        """)
+    {
+        Generated = Generated.Replace("namespace Demo;", "namespace Demo; static partial class Outer {") + " }",
+    }.Expect(("ETCH201", RamMessage));
+
+    [Fact]
     public Task Each_argument_is_reported_by_itself() => Project(Declared.Replace(
         "Ram = 16_512", "Ram = [|16_000 + 511|], Flash = [|53_999|], Macs = 2_700_000, Flops = [|5_399_999|], LayerRam = [|15_999|], LayerMacs = [|1_699_999|]"))
         .Expect(
