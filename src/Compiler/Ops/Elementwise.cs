@@ -45,14 +45,16 @@ internal static class Elementwise
     /// <summary>The layer: <paramref name="result"/> is stored; it and the lines before it may use the inputs' elements <c>{1}</c>,
     /// <c>{2}</c> and so on.</summary>
     /// <param name="strides">How each input is walked along the output's dimensions, where it is not as in a broadcast.</param>
+    /// <param name="function">A local function that the others may call.</param>
     public static Layer Layer(
-        Graph graph, Op op, string name, CompileOptions options, string[] constants, string[] lines, string result, int[][]? strides = null)
+        Graph graph, Op op, string name, CompileOptions options, string[] constants, string[] lines, string result, int[][]? strides = null,
+        string function = "")
     {
         Tensor output = graph[op.Outputs[0]];
         Tensor[] inputs = [.. op.Inputs.Select(id => graph[id])];
         Nest nest = Nest.Of(output.Shape, [Shapes.Strides(output.Shape), .. strides ?? [.. inputs.Select(t => Shapes.BroadcastStrides(t.Shape, output.Shape))]]);
         var kernel = new ElementwiseKernel(
-            name, nest, inputs.Select(t => t.Type).ToArray(), inputs.Select(t => t.IsConstant).ToArray(), output.Type, constants, lines, result,
+            name, nest, inputs.Select(t => t.Type).ToArray(), inputs.Select(t => t.IsConstant).ToArray(), output.Type, constants, lines, result, function,
             options.CheckOverflow);
         Table[] tables = [.. inputs.Select((t, i) => (t, i)).Where(x => x.t.IsConstant).Select(x => new Table(InvariantText.Of($"Input{x.i + 1}"), x.t.Type, x.t.Data!))];
         return new Layer(op, kernel, op.Inputs.Where(id => !graph[id].IsConstant).ToArray(), tables);
@@ -61,7 +63,8 @@ internal static class Elementwise
     /// <param name="Nest">Array 0 is the output, array i the i-th input.</param>
     private sealed record ElementwiseKernel(
         string Operator, Nest Nest, EquatableArray<ElementType> Types, EquatableArray<bool> IsConstant, ElementType OutputType,
-        EquatableArray<string> Constants, EquatableArray<string> Lines, string Result, bool IsUnchecked) : Kernel
+        EquatableArray<string> Constants, EquatableArray<string> Lines, string Result, string Function,
+        bool IsUnchecked) : Kernel
     {
         public override string Name => Operator;
 
@@ -99,6 +102,10 @@ internal static class Elementwise
                     }
                     else Nest.Emit(w, "i", () => EmitElement(w, array => Nest.Offset(array, "i")));
                 }
+
+                if (Function.Length == 0) return;
+                w.Line();
+                w.Line(Function);
             }
         }
 

@@ -154,6 +154,23 @@ internal static class OpTable
         [Schema.Builtin.Sub] = IntegerArithmetic.Import("SUB"),
     };
 
+    // Custom operators by their code: TensorFlow Lite Micro's audio front end.
+    private static readonly Dictionary<string, Func<OperatorReader, Op>> CustomImports = new()
+    {
+        ["SignalEnergy"] = SignalEnergy.Import,
+        ["SignalFftAutoScale"] = SignalFftAutoScale.Import,
+        ["SignalFilterBank"] = SignalFilterBank.Import,
+        ["SignalFilterBankLog"] = SignalFilterBankLog.Import,
+        ["SignalFilterBankSpectralSubtraction"] = SignalSpectralSubtraction.Import,
+        ["SignalFilterBankSquareRoot"] = SignalSquareRoot.Import,
+        ["SignalPCAN"] = SignalPcan.Import,
+        ["SignalRfft"] = SignalRfft.Import,
+        ["SignalWindow"] = SignalWindow.Import,
+    };
+
+    /// <summary>The import function of a custom operator, or null when it is not supported.</summary>
+    public static Func<OperatorReader, Op>? FindCustom(string code) => CustomImports.TryGetValue(code, out Func<OperatorReader, Op>? import) ? import : null;
+
     /// <summary>The import function of a builtin operator whose first input has a type, or null when it is not supported.</summary>
     public static Func<OperatorReader, Op>? Find(int builtin, ElementType? first)
     {

@@ -4,7 +4,9 @@ using Etch.Ir;
 namespace Etch.Tflite;
 
 /// <summary>One operator of the file as an <c>Import</c> method sees it: tensor ids and options by slot.</summary>
-internal sealed class OperatorReader(int[] inputs, int[] outputs, FlatTable? options, List<Ir.Tensor> tensors, int subgraph = 0)
+/// <remarks>A custom operator has its options by name.</remarks>
+internal sealed class OperatorReader(
+    int[] inputs, int[] outputs, FlatTable? options, List<Ir.Tensor> tensors, int subgraph = 0, IReadOnlyDictionary<string, double>? custom = null)
 {
     private const int MostIntegers = 64;
 
@@ -28,6 +30,12 @@ internal sealed class OperatorReader(int[] inputs, int[] outputs, FlatTable? opt
         tensors.Add(new Ir.Tensor { Name = key, Type = type, Shape = shape, Variable = new Ir.Variable($"{subgraph}:{tensors.Count}", 0) });
         return tensors.Count - 1;
     }
+
+    /// <summary>A number among the options of a custom operator, or null when it is not there.</summary>
+    public double? Custom(string name) => custom is not null && custom.TryGetValue(name, out double value) ? value : null;
+
+    /// <summary>A whole number of 32 bits among the options of a custom operator, or null when it is not there.</summary>
+    public int? CustomInt32(string name) => Custom(name) is { } value && value >= int.MinValue && value <= int.MaxValue ? (int)value : null;
 
     /// <summary>The element type of an input, or null when it is absent.</summary>
     public ElementType? Type(int index) => index < Inputs.Length && Inputs[index] >= 0 ? tensors[Inputs[index]].Type : null;

@@ -38,7 +38,7 @@ internal static class Schema
 
     public static class Operator
     {
-        public const int OpcodeIndex = 0, Inputs = 1, Outputs = 2, BuiltinOptions = 4;
+        public const int OpcodeIndex = 0, Inputs = 1, Outputs = 2, BuiltinOptions = 4, CustomOptions = 5;
     }
 
     public static class Buffer

@@ -321,11 +321,10 @@ internal sealed class TfliteImporter
             }
 
             ElementType? first = reads.Length > 0 && reads[0] >= 0 ? tensors[reads[0]].Type : null;
-            if (OpTable.Find(builtin, first) is not { } import)
+            string? custom = builtin == Schema.Builtin.Custom ? _codes[code].Text(Schema.OperatorCode.CustomCode) : null;
+            if ((custom is null ? OpTable.Find(builtin, first) : OpTable.FindCustom(custom)) is not { } import)
             {
-                string name = builtin == Schema.Builtin.Custom
-                    ? $"custom operator '{Printable(_codes[code].Text(Schema.OperatorCode.CustomCode))}'"
-                    : Schema.BuiltinName(builtin);
+                string name = custom is null ? Schema.BuiltinName(builtin) : $"custom operator '{Printable(custom)}'";
                 _problems.Add(Ids.UnsupportedOperator, $"{layer}: {name} (version {_codes[code].Int32(Schema.OperatorCode.Version, 1)}) is not supported");
             }
             else if (!variables.Resolve(builtin, reads, writes))
@@ -334,7 +333,8 @@ internal sealed class TfliteImporter
             }
             else
             {
-                ops.AddRange(variables.Explicit(writes, outs => import(new OperatorReader(reads, outs, options, tensors, subgraph))));
+                IReadOnlyDictionary<string, double>? numbers = custom is null ? null : FlexBuffer.Numbers(table.Bytes(Schema.Operator.CustomOptions));
+                ops.AddRange(variables.Explicit(writes, outs => import(new OperatorReader(reads, outs, options, tensors, subgraph, numbers))));
             }
         }
 
