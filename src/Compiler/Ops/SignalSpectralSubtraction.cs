@@ -41,8 +41,8 @@ internal sealed record SignalSpectralSubtraction : Op
         string[] factors = ["smoothing", "one_minus_smoothing", "alternate_smoothing", "alternate_one_minus_smoothing"];
         return new SignalSpectralSubtraction
         {
-            Inputs = [.. r.Inputs.Take(1), estimate],
-            Outputs = [.. r.Outputs.Take(2), estimate],
+            Inputs = (int[])[.. r.Inputs.Take(1), estimate],
+            Outputs = (int[])[.. r.Outputs.Take(2), estimate],
             Channels = channels,
             Factors = factors.Select(r.CustomInt32).ToArray(),
             MinRemaining = r.CustomInt32("min_signal_remaining"),
