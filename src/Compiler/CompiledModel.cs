@@ -4,6 +4,7 @@ using System.Linq;
 using Etch.Diagnostics;
 using Etch.Ir;
 using Etch.Passes;
+using Etch.Tflite;
 
 namespace Etch;
 
@@ -16,6 +17,12 @@ internal sealed class CompiledModel(ModelFile file, CompileOptions options, Equa
     public CompileOptions Options { get; } = options;
 
     public EquatableArray<Problem> Problems { get; } = problems;
+
+    /// <summary>What the caller should know of a model that compiles all the same.</summary>
+    public EquatableArray<Problem> Warnings { get; init; }
+
+    /// <summary>What the model says about itself; its labels are those of the labels file where there is one.</summary>
+    public ModelMetadata Metadata { get; init; } = ModelMetadata.None;
 
     /// <summary>True when the model compiled: only then there are layers, a plan, a cost and measures.</summary>
     public bool Succeeded => Problems.Count == 0;
@@ -61,6 +68,7 @@ internal sealed class CompiledModel(ModelFile file, CompileOptions options, Equa
             IsStateful = signatures[0].IsStateful,
             State = signatures[0].State,
             Signatures = signatures,
+            Warnings = signatures[0].Warnings,
             Cost = new ModelCost(
                 file.Name, costs.Max(c => c.Arena), costs[0].State, costs.Max(c => c.Stack), costs.Sum(c => c.Tables), costs.Sum(c => c.Code),
                 costs.Max(c => c.Macs), costs.SelectMany(c => c.Layers).ToArray()),

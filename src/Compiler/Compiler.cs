@@ -38,15 +38,30 @@ internal static class Compiler
         };
         if (model.Graph is null) return Failed();
 
+        // Labels belong to a model with one entry point.
+        ModelMetadata metadata = nested.Length == 0 ? ModelMetadata.Read(file.Bytes) : ModelMetadata.None;
+        if (file.Labels is { } own && nested.Length == 0) metadata = metadata with { Labels = own };
+        CheckLabels(metadata, model.Outputs, problems);
+
         // One entry point, or one for each signature; they share the state.
-        Entry[] entries = nested.Length == 0 ? [new Entry(options, model.Graph)] : [.. nested.Select((own, i) => new Entry(own, model.Signatures[i].Graph!))];
+        Entry[] entries = nested.Length == 0 ? [new Entry(options, model.Graph)] : [.. nested.Select((o, i) => new Entry(o, model.Signatures[i].Graph!))];
         foreach (Entry entry in entries) entry.Rewrite(model.Initializers, problems, cancel);
         if (problems.Any) return Failed();
 
         StatePlan state = PlanState.Run([.. entries.Select(entry => entry.Graph)], problems);
         if (problems.Any) return Failed();
-        CompiledModel[] compiled = [.. entries.Select(entry => entry.Compile(file, state, cancel))];
+        CompiledModel[] compiled = [.. entries.Select(entry => entry.Compile(file, state, metadata, problems.Warnings, cancel))];
         return nested.Length == 0 ? compiled[0] : CompiledModel.Of(file, options, compiled);
+    }
+
+    private static void CheckLabels(ModelMetadata metadata, Ir.Tensor[] outputs, Problems problems)
+    {
+        if (metadata.Labels.Count == 0 || metadata.LabelledOutput >= outputs.Length) return;
+        Ir.Tensor output = outputs[metadata.LabelledOutput];
+        int classes = output.Shape.Count == 0 ? 1 : output.Shape[output.Shape.Count - 1];
+        if (classes == metadata.Labels.Count) return;
+        problems.Warn(
+            Ids.Labels, $"the model has {metadata.Labels.Count} labels, and the last dimension of its output '{output.Name}' of shape [{output.Shape}] is {classes}: the labels file is another model's, or lines are missing");
     }
 }
 
@@ -75,6 +90,7 @@ internal sealed class Entry(CompileOptions options, Graph imported)
 
         if (options.DumpPasses) _dump.Append("as imported\n").Append(imported).Append('\n');
         Pass(nameof(InitializeVariables), g => InitializeVariables.Run(g, initializers, problems));
+        Pass(nameof(RemoveDropout), g => RemoveDropout.Run(g, problems));
         Pass(nameof(FoldConstants), g => FoldConstants.Run(g, problems));
         if (!problems.Any) CheckContracts.Run(Graph, problems);
         if (problems.Any) return;
@@ -90,7 +106,7 @@ internal sealed class Entry(CompileOptions options, Graph imported)
     }
 
     /// <summary>Chooses kernels and plans the arena; then every number is decided.</summary>
-    public CompiledModel Compile(ModelFile file, StatePlan state, CancellationToken cancel)
+    public CompiledModel Compile(ModelFile file, StatePlan state, ModelMetadata metadata, Problem[] warnings, CancellationToken cancel)
     {
         Graph graph = Graph;
         Layer[] layers = [.. graph.Ops.Select(op =>
@@ -101,6 +117,8 @@ internal sealed class Entry(CompileOptions options, Graph imported)
         ArenaPlan plan = PlanArena.Run(graph, layers, state, options);
         return new CompiledModel(file, options, default)
         {
+            Metadata = metadata,
+            Warnings = warnings,
             Inputs = imported.Inputs.Select(id => imported[id]).ToArray(),
             Outputs = imported.Outputs.Select(id => imported[id]).ToArray(),
             Filed = imported,

@@ -36,6 +36,17 @@ internal sealed class ModelFile : IEquatable<ModelFile>
     /// <summary>SHA-256 of the content, lower-case hexadecimal.</summary>
     public string Hash { get; }
 
+    /// <summary>Labels from a text file that belongs to the model, or null: then the model's own count.</summary>
+    public EquatableArray<string>? Labels { get; private set; }
+
+    /// <summary>The same file with the labels of a text, one on each line.</summary>
+    public ModelFile WithLabels(string text)
+    {
+        var labelled = (ModelFile)MemberwiseClone();
+        labelled.Labels = Tflite.ModelMetadata.Lines(text);
+        return labelled;
+    }
+
     /// <summary>Why the file could not be read, or null.</summary>
     public Problem? ReadProblem { get; }
 
@@ -59,7 +70,7 @@ internal sealed class ModelFile : IEquatable<ModelFile>
     }
 
     public bool Equals(ModelFile? other) =>
-        other is not null && Path == other.Path && Hash == other.Hash && Equals(ReadProblem, other.ReadProblem);
+        other is not null && Path == other.Path && Hash == other.Hash && Equals(ReadProblem, other.ReadProblem) && Equals(Labels, other.Labels);
 
     public override bool Equals(object? obj) => Equals(obj as ModelFile);
 

@@ -66,6 +66,12 @@ internal static class Descriptors
         Ids.TooLarge, "Model is too large", "{0}", Category, DiagnosticSeverity.Error, true,
         helpLinkUri: Pages + Ids.TooLarge + ".md", customTags: WellKnownDiagnosticTags.NotConfigurable);
 
+    public static readonly DiagnosticDescriptor Dropout = new(
+        Ids.Dropout, "Model was exported for training", "{0}", Category, DiagnosticSeverity.Warning, true, helpLinkUri: Pages + Ids.Dropout + ".md");
+
+    public static readonly DiagnosticDescriptor Labels = new(
+        Ids.Labels, "Labels do not fit the output", "{0}", Category, DiagnosticSeverity.Warning, true, helpLinkUri: Pages + Ids.Labels + ".md");
+
     public static readonly DiagnosticDescriptor Ram = new(
         Budget.RamId, "RAM exceeds the budget", "{0}", BudgetCategory, DiagnosticSeverity.Error, true, helpLinkUri: Pages + Budget.RamId + ".md");
 

@@ -24,8 +24,12 @@ public sealed class ModelGenerator : IIncrementalGenerator
     public void Initialize(IncrementalGeneratorInitializationContext context)
     {
         IncrementalValuesProvider<AdditionalText> texts = ModelTexts(context);
+        IncrementalValueProvider<ImmutableArray<(string Path, string Text)>> labels = context.AdditionalTextsProvider
+            .Where(static text => text.Path.EndsWith(LabelsExtension, StringComparison.OrdinalIgnoreCase))
+            .Select(static (text, cancel) => (text.Path, Text: text.GetText(cancel)?.ToString() ?? "")).Collect();
         IncrementalValuesProvider<ModelFile> files = texts
-            .Select(static (text, _) => ModelFile.Read(text.Path)).WithTrackingName(Steps.Read);
+            .Select(static (text, _) => ModelFile.Read(text.Path)).WithTrackingName(Steps.Read)
+            .Combine(labels).Select(static (x, _) => Labelled(x.Left, x.Right));
         IncrementalValuesProvider<ModelItem> items = texts.Combine(context.AnalyzerConfigOptionsProvider)
             .Select(static (x, _) => ModelItem.Read(x.Left, x.Right)).WithTrackingName(Steps.Item);
         IncrementalValueProvider<ProjectSettings> project = context.AnalyzerConfigOptionsProvider.Combine(context.CompilationProvider)
@@ -73,6 +77,16 @@ public sealed class ModelGenerator : IIncrementalGenerator
             .Select(static (x, _) => x.Left);
     }
 
+    // The labels of flowers.tflite are in flowers.labels.txt beside it.
+    private const string LabelsExtension = ".labels.txt";
+
+    private static ModelFile Labelled(ModelFile file, ImmutableArray<(string Path, string Text)> labels)
+    {
+        string wanted = file.Path.Substring(0, file.Path.Length - ".tflite".Length) + LabelsExtension;
+        string? text = labels.FirstOrDefault(l => string.Equals(l.Path.Replace('\\', '/'), wanted, StringComparison.OrdinalIgnoreCase)).Text;
+        return text is null ? file : file.WithLabels(text);
+    }
+
     /// <summary>Compiles a model; whatever else goes wrong becomes its problem, ETCH900.</summary>
     internal static CompiledModel Compile(Job job, CancellationToken cancel)
     {
@@ -108,7 +122,7 @@ public sealed class ModelGenerator : IIncrementalGenerator
     }
 
     private static IEnumerable<Finding> Findings(CompiledModel model) =>
-        model.Problems.Select(problem => new Finding(problem, model.Options.FullName(), model.File.Path));
+        model.Problems.Concat(model.Warnings).Select(problem => new Finding(problem, model.Options.FullName(), model.File.Path));
 
     /// <summary>Shows each finding at the class's attribute if there is one, otherwise at the file it is about.</summary>
     private static void Report(SourceProductionContext context, IEnumerable<Finding> findings, ImmutableArray<Place> places)

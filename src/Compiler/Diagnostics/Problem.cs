@@ -22,6 +22,8 @@ internal static class Ids
     public const string UnsupportedType = "ETCH103";
     public const string InvalidQuantization = "ETCH104";
     public const string TooLarge = "ETCH105";
+    public const string Dropout = "ETCH107";
+    public const string Labels = "ETCH108";
     public const string InternalError = "ETCH900";
 }
 
@@ -31,12 +33,23 @@ internal sealed class Problems
     private readonly List<Problem> _items = [];
     private readonly HashSet<Problem> _known = [];
 
+    private readonly List<Problem> _warnings = [];
+
+    /// <summary>What prevents nothing.</summary>
+    public Problem[] Warnings => [.. _warnings];
+
     public bool Any => _items.Count > 0;
 
     public void Add(string id, string message)
     {
         var problem = new Problem(id, message);
         if (_known.Add(problem)) _items.Add(problem);
+    }
+
+    public void Warn(string id, string message)
+    {
+        var warning = new Problem(id, message);
+        if (_known.Add(warning)) _warnings.Add(warning);
     }
 
     public Problem[] ToArray() => [.. _items];

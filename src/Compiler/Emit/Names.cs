@@ -92,6 +92,20 @@ internal static class Names
     /// <summary>A number for readers: <c>2,656,768</c>.</summary>
     public static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
+    /// <summary>A string literal: everything but plain ASCII is escaped.</summary>
+    public static string Text(string text)
+    {
+        var literal = new StringBuilder("\"");
+        foreach (char c in text)
+        {
+            if (c is '"' or '\\') literal.Append('\\').Append(c);
+            else if (c is >= ' ' and <= '~') literal.Append(c);
+            else literal.Append("\\u").Append(((int)c).ToString("X4", CultureInfo.InvariantCulture));
+        }
+
+        return literal.Append('"').ToString();
+    }
+
     /// <summary>Text inside an XML doc comment.</summary>
     public static string Xml(string text) => text.Replace("&", "&amp;").Replace("<", "&lt;").Replace(">", "&gt;");
 

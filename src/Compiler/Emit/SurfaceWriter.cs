@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using Etch.Ir;
+using Etch.Tflite;
 
 namespace Etch.Emit;
 
@@ -14,7 +15,7 @@ internal static class SurfaceWriter
     [
         "InputLength", "InputShape", "InputScale", "InputZeroPoint", "QuantizeInput",
         "OutputLength", "OutputShape", "OutputScale", "OutputZeroPoint", "DequantizeOutput",
-        "ArenaBytes", "ArenaLowerBound", "WorkingBytes", "StackBytes", "FlashBytes", "Parameters", "Macs", "Flops", "Invoke", "InvokeLayers",
+        "ArenaBytes", "ArenaLowerBound", "WorkingBytes", "StackBytes", "FlashBytes", "Parameters", "Macs", "Flops", "Invoke", "InvokeLayers", "Labels", "LabelTable",
         "StateBytes", "ResetState", "ResetVariables",
     ];
 
@@ -63,6 +64,8 @@ internal static class SurfaceWriter
         (Names.Port[] inputs, Names.Port[] outputs) = Ports(model);
         w.Line($"/// <summary>{Names.Xml(Summary(model))}</summary>");
         w.Line("/// <remarks>");
+        string about = string.Join(": ", new[] { model.Metadata.Name, model.Metadata.Description }.Where(text => text.Length > 0));
+        if (about.Length > 0) w.Line($"/// <para>{Names.Xml(about)}</para>");
         w.Line("/// Static and without state of its own: threads may call it at the same time, each with its own spans.");
         if (model.IsStateful) w.Line("/// What the model remembers lies in the caller's <c>state</c>: one for each stream of inputs, reset before the first.");
         if (model.Succeeded) WriteFigures(w, model);
@@ -73,6 +76,7 @@ internal static class SurfaceWriter
         {
             foreach (Names.Port port in inputs) WritePort(w, port, "input", isInput: true);
             foreach (Names.Port port in outputs) WritePort(w, port, "output", isInput: false);
+            WriteLabels(w, model, outputs);
             WriteConstants(w, model);
             WriteInvoke(w, model, inputs, outputs);
         }
@@ -190,6 +194,24 @@ internal static class SurfaceWriter
                 w.Line("Buffers.RequireExactly(real.Length, stored.Length, nameof(real));");
                 w.Line($"Affine.Dequantize(stored, real, {scale});");
             }
+        }
+
+        w.Line();
+    }
+
+    private static void WriteLabels(CodeWriter w, CompiledModel model, Names.Port[] outputs)
+    {
+        ModelMetadata metadata = model.Metadata;
+        if (metadata.Labels.Count == 0 || metadata.LabelledOutput >= outputs.Length) return;
+        w.Line($"/// <summary>The names of the classes along the last dimension of output {Names.Xml(outputs[metadata.LabelledOutput].Tensor.Name)}.</summary>");
+        w.Line("public static ReadOnlySpan<string> Labels => LabelTable.Names;");
+        w.Line();
+        using (w.Block("private static class LabelTable"))
+        {
+            w.Line("public static readonly string[] Names =");
+            w.Line("[");
+            foreach (string label in metadata.Labels) w.Line($"    {Names.Text(label)},");
+            w.Line("];");
         }
 
         w.Line();

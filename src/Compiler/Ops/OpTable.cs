@@ -65,6 +65,7 @@ internal static class OpTable
         [Schema.Builtin.PadV2] = Pad.ImportPadV2,
         [Schema.Builtin.Prelu] = Prelu.Import,
         [Schema.Builtin.Quantize] = QuantizeOp.Import,
+        [Schema.Builtin.RandomUniform] = RandomUniform.Import,
         [Schema.Builtin.Range] = RangeOp.Import,
         [Schema.Builtin.ReadVariable] = ReadVariable.Import,
         [Schema.Builtin.ReduceMax] = ReduceMax.ImportMax,
@@ -154,7 +155,7 @@ internal static class OpTable
         [Schema.Builtin.Sub] = IntegerArithmetic.Import("SUB"),
     };
 
-    // Custom operators by their code: TensorFlow Lite Micro's audio front end.
+    // Custom operators by their code: TensorFlow Lite Micro's audio front end and the end of detectors.
     private static readonly Dictionary<string, Func<OperatorReader, Op>> CustomImports = new()
     {
         ["SignalEnergy"] = SignalEnergy.Import,
@@ -166,6 +167,7 @@ internal static class OpTable
         ["SignalPCAN"] = SignalPcan.Import,
         ["SignalRfft"] = SignalRfft.Import,
         ["SignalWindow"] = SignalWindow.Import,
+        ["TFLite_Detection_PostProcess"] = DetectionPostProcess.Import,
     };
 
     /// <summary>The import function of a custom operator, or null when it is not supported.</summary>

@@ -10,7 +10,7 @@ namespace Etch.Passes;
 /// <remarks>
 /// Runs before the contracts are checked, so that the shape arithmetic that exporters leave behind, on types that no kernel
 /// has, is gone by then: SHAPE → STRIDED_SLICE → PACK → FILL. It folds only what keeps its own contract; what does not, stays
-/// and is reported with the rest. A result that the caller receives is copied from a constant.
+/// and is reported with the rest. Shapes that the file left open are stated on the way (<see cref="InferShapes"/>). A result that the caller receives is copied from a constant.
 /// </remarks>
 internal static class FoldConstants
 {
@@ -26,6 +26,11 @@ internal static class FoldConstants
         long work = 0;
         foreach (Op op in graph.Ops)
         {
+            if (op.Outputs.Count == 1 && !graph.Outputs.Contains(op.Outputs[0]) && InferShapes.Of(op, tensors) is { } shape)
+            {
+                tensors[op.Outputs[0]] = tensors[op.Outputs[0]] with { Shape = shape };
+            }
+
             bool isConstant = op.ReadsOnlyShapes || op.Inputs.All(id => id < 0 || tensors[id].IsConstant);
             if (!isConstant || op.Outputs.Any(id => tensors[id].IsVariable) || !Holds(folded, op))
             {

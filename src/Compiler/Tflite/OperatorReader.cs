@@ -37,6 +37,17 @@ internal sealed class OperatorReader(
     /// <summary>A whole number of 32 bits among the options of a custom operator, or null when it is not there.</summary>
     public int? CustomInt32(string name) => Custom(name) is { } value && value >= int.MinValue && value <= int.MaxValue ? (int)value : null;
 
+    /// <summary>Adds a tensor that only the operator itself writes and reads during an inference: one of its outputs that nobody else knows.</summary>
+    /// <returns>Its id.</returns>
+    public int Scratch(string name, ElementType type, params int[] shape)
+    {
+        tensors.Add(new Ir.Tensor { Name = $"{tensors[Outputs[0]].Name}/{name}", Type = type, Shape = shape });
+        return tensors.Count - 1;
+    }
+
+    /// <summary>The shape of an input, or null when it is absent.</summary>
+    public EquatableArray<int>? Shape(int index) => index < Inputs.Length && Inputs[index] >= 0 ? tensors[Inputs[index]].Shape : (EquatableArray<int>?)null;
+
     /// <summary>The element type of an input, or null when it is absent.</summary>
     public ElementType? Type(int index) => index < Inputs.Length && Inputs[index] >= 0 ? tensors[Inputs[index]].Type : null;
 

@@ -67,7 +67,7 @@ internal static class Schema
 
         /// <summary>Operators on FLOAT32 and BOOL at the edges of a quantised model, selections.</summary>
         public const int Floor = 8, ReluN1To1 = 20, Exp = 47, TopKV2 = 48, Neg = 59, Select = 64, Sin = 66, Log = 73, Sqrt = 75, LogicalOr = 84,
-            LogicalAnd = 86, LogicalNot = 87, Square = 92, Ceil = 104, Cos = 108, SelectV2 = 123, Gelu = 150;
+            LogicalAnd = 86, LogicalNot = 87, Square = 92, Ceil = 104, Cos = 108, SelectV2 = 123, RandomUniform = 148, Gelu = 150;
 
         /// <summary>Shape arithmetic, which is computed at compile time.</summary>
         public const int Cast = 53, Shape = 77, ReduceProd = 81, Fill = 94, Range = 96;

@@ -137,6 +137,23 @@ internal sealed class TfliteBuilder
             (Schema.Operator.BuiltinOptions, FlatValue.Table(options))));
     }
 
+    /// <summary>Adds a custom operator; its options are given by name.</summary>
+    public void Custom(string code, int[] inputs, int[] outputs, params (string Name, object Value)[] options) =>
+        Custom(code, inputs, outputs, FlexMap.Of(options));
+
+    /// <summary>Adds a custom operator with its options as they are.</summary>
+    public void Custom(string code, int[] inputs, int[] outputs, byte[] options)
+    {
+        _codes.Add(FlatValue.Table(
+            (Schema.OperatorCode.DeprecatedBuiltinCode, FlatValue.Int32(Schema.Builtin.Custom)), (Schema.OperatorCode.BuiltinCode, FlatValue.Int32(Schema.Builtin.Custom)),
+            (Schema.OperatorCode.CustomCode, FlatValue.Text(code))));
+        Operator(FlatValue.Table(
+            (Schema.Operator.OpcodeIndex, FlatValue.Int32(_codes.Count - 1)),
+            (Schema.Operator.Inputs, FlatValue.Int32s(inputs)),
+            (Schema.Operator.Outputs, FlatValue.Int32s(outputs)),
+            (Schema.Operator.CustomOptions, FlatValue.Bytes(options))));
+    }
+
     /// <summary>Adds an operator's table as it is.</summary>
     public void Operator(FlatValue table) => _operators.Add(table);
 
