@@ -40,7 +40,7 @@ internal static class Compiler
 
         // Labels belong to a model with one entry point.
         ModelMetadata metadata = nested.Length == 0 ? ModelMetadata.Read(file.Bytes) : ModelMetadata.None;
-        if (file.Labels is { } own && nested.Length == 0) metadata = metadata with { Labels = own };
+        if (file.Labels is { } labels && nested.Length == 0) metadata = metadata with { Labels = labels };
         CheckLabels(metadata, model.Outputs, problems);
 
         // One entry point, or one for each signature; they share the state.

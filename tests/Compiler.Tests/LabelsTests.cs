@@ -1,7 +1,5 @@
-using System;
 using System.IO;
 using System.IO.Compression;
-using System.Linq;
 using System.Text;
 using Etch.Diagnostics;
 using Etch.Emit;

@@ -1,4 +1,3 @@
-using System.Linq;
 using Etch.Emit;
 
 namespace Etch.Tests;

@@ -122,8 +122,9 @@ internal sealed class Consumer : IDisposable
     {
         public override string Path { get; } = path;
 
-        public override SourceText GetText(CancellationToken cancellationToken = default) =>
-            throw new InvalidOperationException("A model was read as text.");
+        public override SourceText GetText(CancellationToken cancellationToken = default) => Path.EndsWith(".txt", StringComparison.Ordinal)
+            ? SourceText.From(File.ReadAllText(Path))
+            : throw new InvalidOperationException("A model was read as text.");
     }
 
     private sealed class Options(Dictionary<string, string> properties, Dictionary<string, Dictionary<string, string>> metadata)

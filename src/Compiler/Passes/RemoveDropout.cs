@@ -45,7 +45,7 @@ internal static class RemoveDropout
         problems.Warn(
             Ids.Dropout,
             $"the model was exported for training: {count} dropout{(count > 1 ? "s" : "")} of rate {Math.Round(rate, 3).ToString(System.Globalization.CultureInfo.InvariantCulture)}" +
-            $"{(count > 1 ? " (the first" : " (")} at '{first}') {(count > 1 ? "are" : "is")} taken as the identity, as in inference: export it with training=False");
+            $" ({(count > 1 ? "the first " : "")}at '{first}') {(count > 1 ? "are" : "is")} taken as the identity, as in inference: export it with training=False");
 
         // What only fed them goes, from the end.
         var kept = new List<Op>(ops);
