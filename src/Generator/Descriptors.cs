@@ -90,7 +90,7 @@ internal static class Descriptors
     public static readonly IReadOnlyDictionary<string, DiagnosticDescriptor> ById = new[]
     {
         Unreadable, Malformed, Unshaped, NotListed, NotFillable, NotUnderstood, SameClass,
-        UnsupportedOperator, UnsupportedOption, UnsupportedType, InvalidQuantization, TooLarge, Ram, Flash, Macs,
+        UnsupportedOperator, UnsupportedOption, UnsupportedType, InvalidQuantization, TooLarge, Dropout, Labels, Ram, Flash, Macs,
         InternalError,
     }.ToDictionary(static descriptor => descriptor.Id);
 }

@@ -12,7 +12,7 @@ public class LabelsTests
     {
         using Consumer project = new Consumer().Model("Models/keywords.tflite").Model("Models/keywords.labels.txt", content: Lines(2)).Model("keywords.labels.txt", content: Lines(3));
         string diagnostic = Assert.Single(project.Run().Diagnostics);
-        Assert.StartsWith("keywords.tflite(1,1): ETCH108: the model has 2 labels, and the last dimension of its output", diagnostic);
+        Assert.StartsWith("Models/keywords.tflite(1,1): ETCH108: the model has 2 labels, and the last dimension of its output", diagnostic);
 
         project.Rewrite("Models/keywords.labels.txt", Lines(10));
         Assert.Empty(project.Run().Diagnostics);
