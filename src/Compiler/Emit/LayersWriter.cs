@@ -156,8 +156,16 @@ internal static class LayersWriter
 
             w.Line();
             var tables = ConstantsWriter.Names(model);
-            for (int i = 0; i < model.Layers.Count; i++) WriteCall(w, model, i, methods[i], spans, tables);
+            for (int i = 0; i < model.Layers.Count; i++)
+            {
+                WriteCall(w, model, i, methods[i], spans, tables);
+                w.Line($"AfterLayer({i});");
+            }
         }
+
+        w.Line();
+        w.Line("// Called after each layer where your own part of the class implements it, to time or to look at tensors; otherwise it is not there.");
+        w.Line("static partial void AfterLayer(int layer);");
     }
 
     private static void WriteReset(CodeWriter w, CompiledModel model)

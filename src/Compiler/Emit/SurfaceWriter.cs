@@ -16,7 +16,7 @@ internal static class SurfaceWriter
         "InputLength", "InputShape", "InputScale", "InputZeroPoint", "QuantizeInput",
         "OutputLength", "OutputShape", "OutputScale", "OutputZeroPoint", "DequantizeOutput",
         "ArenaBytes", "ArenaLowerBound", "WorkingBytes", "StackBytes", "FlashBytes", "Parameters", "Macs", "Flops", "Invoke", "InvokeLayers", "Labels", "LabelTable",
-        "StateBytes", "ResetState", "ResetVariables",
+        "StateBytes", "ResetState", "AfterLayer", "ResetVariables",
     ];
 
     private const string DidNotCompile = "throw new InvalidOperationException(\"The model did not compile; see the build's errors.\");";

@@ -1,0 +1,270 @@
+extern alias compiler;
+
+using System;
+using System.Collections.Generic;
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using System.Threading;
+using Microsoft.ML.OnnxRuntime;
+using CompiledModel = compiler::Etch.CompiledModel;
+using CompileOptions = compiler::Etch.CompileOptions;
+using ModelFile = compiler::Etch.ModelFile;
+
+namespace Etch.Peers;
+
+/// <summary>Generated code and ONNX Runtime on the same models and inputs, slice by slice in turns, on one thread of one core.</summary>
+internal static class Program
+{
+    private delegate void Inference(sbyte[] input, sbyte[] output, sbyte[] arena);
+
+    private sealed record Peer(string Title, string File, string Onnx, int Input, int Output, int Arena, Inference Invoke);
+
+    private static readonly Peer[] s_peers =
+    [
+        new("KWS DS-CNN", "dscnn_mlperf_kws_int8", "dscnn_mlperf_kws", Kws.InputLength, Kws.OutputLength, Kws.ArenaBytes, (i, o, a) => Kws.Invoke(i, o, a)),
+        new("VWW", "vww_mobilenetv1_96_int8", "vww_mobilenetv1_96", Vww.InputLength, Vww.OutputLength, Vww.ArenaBytes, (i, o, a) => Vww.Invoke(i, o, a)),
+        new("ResNet-8", "resnet8_cifar_int8", "resnet8_cifar", ResNet8.InputLength, ResNet8.OutputLength, ResNet8.ArenaBytes, (i, o, a) => ResNet8.Invoke(i, o, a)),
+        new("AD autoencoder", "autoencoder_toycar_int8", "autoencoder_toycar", ToyCar.InputLength, ToyCar.OutputLength, ToyCar.ArenaBytes, (i, o, a) => ToyCar.Invoke(i, o, a)),
+        new("person_detect", "person_detect_96_int8", "person_detect_96", Person.InputLength, Person.OutputLength, Person.ArenaBytes, (i, o, a) => Person.Invoke(i, o, a)),
+        new("micro_speech", "micro_speech_quantized", "micro_speech", MicroSpeech.InputLength, MicroSpeech.OutputLength, MicroSpeech.ArenaBytes, (i, o, a) => MicroSpeech.Invoke(i, o, a)),
+        new("MobileNetV2 1.0 224", "mobilenetv2_1.0_224_pytorch_nchw_int8", "mobilenetv2_1.0_224_pytorch_nchw", MobileNetV2.InputLength, MobileNetV2.OutputLength, MobileNetV2.ArenaBytes, (i, o, a) => MobileNetV2.Invoke(i, o, a)),
+    ];
+
+    private static int Main(string[] args)
+    {
+        CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+        var core = new Option<int>("--core") { Description = "The core to run on.", DefaultValueFactory = _ => 0 };
+        var slices = new Option<int>("--slices") { Description = "Slices of about a millisecond for each engine and model.", DefaultValueFactory = _ => 300 };
+        var layers = new Option<bool>("--layers") { Description = "Also the time of every layer." };
+        var alone = new Option<bool>("--alone") { Description = "Generated code only, without ONNX Runtime." };
+        var only = new Argument<string[]>("model") { Description = "Parts of the names of the models to run; all without.", DefaultValueFactory = _ => [] };
+        var root = new RootCommand("Times generated code against ONNX Runtime (one thread, uint8 QDQ) on the same models: minimum, median, ratio of the minima.")
+        {
+            core, slices, layers, alone, only,
+        };
+        root.SetAction((parsed, cancellation) =>
+        {
+            if (OperatingSystem.IsLinux() || OperatingSystem.IsWindows()) Process.GetCurrentProcess().ProcessorAffinity = (nint)1 << parsed.GetValue(core);
+            string[] names = parsed.GetValue(only)!;
+            Peer[] peers = [.. s_peers.Where(p => names.Length == 0 || names.Any(n => p.File.Contains(n, StringComparison.OrdinalIgnoreCase)))];
+            return System.Threading.Tasks.Task.FromResult(Run(peers, parsed.GetValue(slices), parsed.GetValue(layers), parsed.GetValue(alone), cancellation));
+        });
+        return root.Parse(args).Invoke();
+    }
+
+    private static int Run(Peer[] peers, int slices, bool layers, bool alone, CancellationToken cancellation)
+    {
+        string models = typeof(Program).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key == "Models").Value!;
+        double peak = PeakMacsPerSecond();
+        Console.WriteLine($"{RuntimeInformation.FrameworkDescription}, {(RuntimeFeature.IsDynamicCodeSupported ? "JIT" : "NativeAOT")}, {Processor()}, {Widest()}; 16-bit multiply-add peak {peak / 1e9:0} GMAC/s");
+        Console.WriteLine();
+        Console.WriteLine("| model | Etch min ms | median | ONNX Runtime min ms | median | ratio of minima | GMAC/s |");
+        Console.WriteLine("|---|---|---|---|---|---|---|");
+        var tables = new List<string>();
+        foreach (Peer peer in peers)
+        {
+            if (cancellation.IsCancellationRequested) return 130;
+            CompiledModel model = compiler::Etch.Compiler.Compile(ModelFile.Read(Path.Combine(models, peer.File + ".tflite")), new CompileOptions { ClassName = "Model" }, cancellation);
+            long macs = model.Cost.Macs;
+            sbyte[] input = Draw(peer.Input), output = new sbyte[peer.Output], arena = new sbyte[peer.Arena];
+            var ours = new Slice(() => peer.Invoke(input, output, arena));
+            using OnnxModel? onnx = alone ? null : new OnnxModel(Path.Combine(models, "onnx-qdq", peer.Onnx + ".u8.onnx"), input, peer.Output);
+            Slice? theirs = onnx is null ? null : new Slice(onnx.Run);
+            for (int i = 0; i < slices && !cancellation.IsCancellationRequested; i++)
+            {
+                ours.Measure();
+                theirs?.Measure();
+            }
+
+            string other = theirs is null ? "| | | " : $"| {theirs.Least * 1e3:0.0000} | {theirs.Median * 1e3:0.0000} | {ours.Least / theirs.Least:0.00} ";
+            Console.WriteLine($"| {peer.Title} | {ours.Least * 1e3:0.0000} | {ours.Median * 1e3:0.0000} {other}| {macs / ours.Least / 1e9:0.0} |");
+            if (layers) tables.Add(LayerTable(peer, model, () => peer.Invoke(input, output, arena), slices, peak));
+        }
+
+        foreach (string table in tables) Console.Write(table);
+        return 0;
+    }
+
+    private static string LayerTable(Peer peer, CompiledModel model, Action invoke, int slices, double peak)
+    {
+        long[] least = LayerClock.Least = [.. Enumerable.Repeat(long.MaxValue, model.Layers.Count)];
+        for (int i = 0; i < Math.Max(50, slices * 4); i++)
+        {
+            LayerClock.Start();
+            invoke();
+        }
+
+        LayerClock.Least = null;
+        var text = new System.Text.StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"\n{peer.Title}\n\n| layer | kernel | output | MACs | µs | GMAC/s | of peak |\n|---|---|---|---|---|---|---|\n");
+        for (int i = 0; i < least.Length; i++)
+        {
+            double seconds = (double)least[i] / Stopwatch.Frequency;
+            long macs = model.Cost.Layers[i].Macs;
+            string speed = macs == 0 ? "| " : $"{macs / seconds / 1e9:0.0} | {macs / seconds / peak:0%}";
+            text.Append(CultureInfo.InvariantCulture, $"| {i} {model.Layers[i].Op.Name} | {model.Layers[i].Kernel.Name} | {string.Join("×", model.Graph[model.Layers[i].Outputs[0]].Shape)} | {macs} | {seconds * 1e6:0.00} | {speed} |\n");
+        }
+
+        return text.ToString();
+    }
+
+    // The inputs of the recorded outputs: xorshift from seed 1, the high byte.
+    private static sbyte[] Draw(int count)
+    {
+        uint state = 2654435769;
+        sbyte[] values = new sbyte[count];
+        for (int i = 0; i < count; i++)
+        {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            values[i] = (sbyte)(state >> 24);
+        }
+
+        return values;
+    }
+
+    private static string Processor() =>
+        File.Exists("/proc/cpuinfo") ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "" : RuntimeInformation.ProcessArchitecture.ToString();
+
+    private static string Widest() => Avx512BW.IsSupported ? "AVX-512BW" : Avx2.IsSupported ? "AVX2" : Sse41.IsSupported ? "SSE4.1" : "no vectors known to Etch";
+
+    // What the widest 16-bit multiply-add with its addition reaches in registers.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static double PeakMacsPerSecond()
+    {
+        const int Rounds = 20_000;
+        double best = 0;
+        int sink = 0;
+        for (int trial = 0; trial < 60; trial++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            double macs;
+            if (Avx512BW.IsSupported)
+            {
+                Vector512<short> x = Vector512.Create((short)trial), y = Vector512.Create((short)3);
+                Vector512<int> a = default, b = default, c = default, d = default, e = default, f = default, g = default, h = default;
+                for (int i = 0; i < Rounds; i++)
+                {
+                    a += Avx512BW.MultiplyAddAdjacent(x, y);
+                    b += Avx512BW.MultiplyAddAdjacent(x, a.AsInt16());
+                    c += Avx512BW.MultiplyAddAdjacent(x, b.AsInt16());
+                    d += Avx512BW.MultiplyAddAdjacent(y, a.AsInt16());
+                    e += Avx512BW.MultiplyAddAdjacent(y, b.AsInt16());
+                    f += Avx512BW.MultiplyAddAdjacent(x, c.AsInt16());
+                    g += Avx512BW.MultiplyAddAdjacent(y, c.AsInt16());
+                    h += Avx512BW.MultiplyAddAdjacent(y, d.AsInt16());
+                }
+
+                sink += (a + b + c + d + e + f + g + h)[0];
+                macs = 32.0 * 8 * Rounds;
+            }
+            else if (Avx2.IsSupported)
+            {
+                Vector256<short> x = Vector256.Create((short)trial), y = Vector256.Create((short)3);
+                Vector256<int> a = default, b = default, c = default, d = default, e = default, f = default, g = default, h = default;
+                for (int i = 0; i < Rounds; i++)
+                {
+                    a += Avx2.MultiplyAddAdjacent(x, y);
+                    b += Avx2.MultiplyAddAdjacent(x, a.AsInt16());
+                    c += Avx2.MultiplyAddAdjacent(x, b.AsInt16());
+                    d += Avx2.MultiplyAddAdjacent(y, a.AsInt16());
+                    e += Avx2.MultiplyAddAdjacent(y, b.AsInt16());
+                    f += Avx2.MultiplyAddAdjacent(x, c.AsInt16());
+                    g += Avx2.MultiplyAddAdjacent(y, c.AsInt16());
+                    h += Avx2.MultiplyAddAdjacent(y, d.AsInt16());
+                }
+
+                sink += (a + b + c + d + e + f + g + h)[0];
+                macs = 16.0 * 8 * Rounds;
+            }
+            else
+            {
+                return double.NaN;
+            }
+
+            best = Math.Max(best, macs * Stopwatch.Frequency / (Stopwatch.GetTimestamp() - start));
+        }
+
+        GC.KeepAlive(sink);
+        return best;
+    }
+
+    /// <summary>Runs an engine for about a millisecond at a time.</summary>
+    private sealed class Slice
+    {
+        private readonly Action _run;
+        private readonly int _inner;
+        private readonly List<double> _seconds = [];
+
+        public Slice(Action run)
+        {
+            _run = run;
+            for (int i = 0; i < 30; i++) run();
+            var clock = Stopwatch.StartNew();
+            int count = 0;
+            for (; clock.ElapsedMilliseconds < 100; count++) run();
+            _inner = Math.Max(1, count / 100);
+        }
+
+        public double Least => _seconds.Min();
+
+        public double Median => _seconds.Order().ElementAt(_seconds.Count / 2);
+
+        public void Measure()
+        {
+            long start = Stopwatch.GetTimestamp();
+            for (int i = 0; i < _inner; i++) _run();
+            _seconds.Add((double)(Stopwatch.GetTimestamp() - start) / Stopwatch.Frequency / _inner);
+        }
+    }
+
+    private sealed class OnnxModel : IDisposable
+    {
+        private readonly SessionOptions _options;
+        private readonly InferenceSession _session;
+        private readonly OrtIoBinding _binding;
+        private readonly RunOptions _run = new();
+        private readonly OrtValue _input;
+
+        public OnnxModel(string path, sbyte[] input, int outputs)
+        {
+            _options = new SessionOptions
+            {
+                IntraOpNumThreads = 1,
+                InterOpNumThreads = 1,
+                ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
+                GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL,
+            };
+            _session = new InferenceSession(path, _options);
+            KeyValuePair<string, NodeMetadata> port = _session.InputMetadata.Single();
+            long[] shape = [.. port.Value.Dimensions.Select(d => (long)Math.Max(1, d))];
+            byte[] shifted = [.. input.Select(q => (byte)(q + 128))];
+            if (shape.Aggregate(1L, (a, b) => a * b) != shifted.Length) throw new InvalidDataException($"{path} takes another number of values than its .tflite file.");
+            _input = OrtValue.CreateTensorValueFromMemory(shifted, shape);
+            _binding = _session.CreateIoBinding();
+            _binding.BindInput(port.Key, _input);
+            _binding.BindOutputToDevice(_session.OutputMetadata.Single().Key, OrtMemoryInfo.DefaultInstance);
+            GC.KeepAlive(outputs);
+        }
+
+        public void Run() => _session.RunWithBinding(_run, _binding);
+
+        public void Dispose()
+        {
+            _binding.Dispose();
+            _input.Dispose();
+            _session.Dispose();
+            _run.Dispose();
+            _options.Dispose();
+        }
+    }
+}
