@@ -37,6 +37,9 @@ readonly record struct ConvolutionShape(
     /// <summary>Pairs of taps of a depthwise convolution: of two rows, of two columns in a filter of one row.</summary>
     internal int DepthwisePairs => FilterHeight == 1 ? (FilterWidth + 1) / 2 : (FilterHeight + 1) / 2 * FilterWidth;
 
+    /// <summary>Output rows of a depthwise convolution that share entries: an odd number of filter rows has a place left for one more.</summary>
+    internal int DepthwiseRowsAtOnce => StrideY == 1 && FilterHeight % 2 == 1 && FilterHeight > 1 ? 2 : 1;
+
     /// <summary>Bytes of an entry with the most channels.</summary>
     internal const int DepthwiseEntry = 128;
 
@@ -44,7 +47,7 @@ readonly record struct ConvolutionShape(
     internal int ConvolutionScratch(int count) => 2 * ((FilterHeight * Columns(ConvolutionPixels(count)) * InputChannels) + 1);
 
     /// <summary>Bytes of stack that a depthwise convolution takes for windows of <paramref name="count"/> pixels.</summary>
-    internal int DepthwiseScratch(int count) => ((DepthwiseEntries(DepthwisePixels(count)) + DepthwisePairs) * DepthwiseEntry) + (12 * DepthwisePairs) + 32;
+    internal int DepthwiseScratch(int count) => (DepthwiseEntries(DepthwisePixels(count)) * DepthwiseEntry) + (DepthwiseRowsAtOnce * DepthwisePairs * (DepthwiseEntry + 12)) + 32;
 
     /// <summary>Columns under the windows of neighbouring pixels.</summary>
     internal int Columns(int pixels) => ((pixels - 1) * StrideX) + FilterWidth;

@@ -47,7 +47,8 @@ public static partial class VectorKernels
         ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, in Requantization requantization)
     {
         int channels = shape.InputChannels, most = shape.DepthwisePixels(shape.OutputWidth), entries = shape.DepthwiseEntries(most);
-        Span<byte> memory = stackalloc byte[(entries + shape.DepthwisePairs) * ConvolutionShape.DepthwiseEntry];
+        int rowsAtOnce = shape.DepthwiseRowsAtOnce, pairs = shape.DepthwisePairs;
+        Span<byte> memory = stackalloc byte[(entries + (rowsAtOnce * pairs)) * ConvolutionShape.DepthwiseEntry];
         Span<sbyte> border = stackalloc sbyte[32];
         border.Fill(outside);
         var layer = new DepthwiseLayer
@@ -65,26 +66,160 @@ public static partial class VectorKernels
             Output = requantization,
             Entries = memory.Slice(0, entries * ConvolutionShape.DepthwiseEntry),
             Weights = memory.Slice(entries * ConvolutionShape.DepthwiseEntry),
-            Taps = stackalloc (int, int, int)[shape.DepthwisePairs],
+            Taps = stackalloc (int, int, int)[rowsAtOnce * pairs],
+            Pairs = pairs,
+            RowsAtOnce = rowsAtOnce,
             MostPixels = most,
             PairRows = (shape.FilterHeight + 1) / 2,
             RowEntries = shape.Columns(most) + 1,
         };
-        for (int t = 0; t < layer.Taps.Length; t++) layer.Taps[t] = layer.TapsOf(t);
+        for (int t = 0; t < layer.Taps.Length; t++) layer.Taps[t] = layer.TapsOf(t % pairs, t / pairs);
 
+        // What is left of a block is computed as part of a block that ends with the last channel.
         int c = 0;
-        if (Avx512BW.IsSupported)
+        if (Avx512BW.IsSupported && (channels == 16 || (channels == 8 && shape.StrideX == 1)))
         {
-            for (; c <= channels - 32; c += 32) Depthwise32(layer, c);
+            DepthwiseNarrow(layer);
+            return;
         }
 
-        if (Avx2.IsSupported)
+        if (Avx512BW.IsSupported && channels >= 32)
         {
-            for (; c <= channels - 16; c += 16) Depthwise16(layer, c);
+            for (; channels - c > 16; c += 32) Depthwise32(layer, Math.Min(c, channels - 32));
         }
 
-        for (; c <= channels - 8; c += 8) Depthwise8(layer, c);
+        if (Avx2.IsSupported && channels >= 16)
+        {
+            for (; channels - c > 8; c += 16) Depthwise16(layer, Math.Min(c, channels - 16));
+        }
+
+        if (channels >= 8)
+        {
+            for (; c < channels; c += 8) Depthwise8(layer, Math.Min(c, channels - 8));
+        }
+
         for (; c < channels; c++) Depthwise1(layer, c);
+    }
+
+    // All of 8 or 16 channels: with a stride of 1 a row is one sequence of values, of which sixteen are computed at a time. An entry
+    // is one value with its partner.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void DepthwiseNarrow(in DepthwiseLayer layer)
+    {
+        const int Entry = 4, Lanes = 16;
+        ConvolutionShape shape = layer.Shape;
+        int channels = shape.InputChannels, rowBytes = layer.RowEntries * channels * Entry;
+        Span<int> weights = MemoryMarshal.Cast<byte, int>(layer.Weights).Slice(0, layer.Taps.Length * Lanes);
+        Span<int> bias = stackalloc int[Lanes], multiplier = stackalloc int[Lanes], right = stackalloc int[Lanes];
+        for (int lane = 0; lane < Lanes; lane++)
+        {
+            int c = lane % channels;
+            bias[lane] = 2 * layer.Bias[c];
+            multiplier[lane] = layer.Output.Multiplier(c);
+            right[lane] = layer.Output.Right(c);
+            for (int t = 0; t < layer.Taps.Length; t++)
+            {
+                (int tap, int partner, _) = layer.Taps[t];
+                int low = tap < 0 ? 0 : 2 * layer.FilterAt(tap, c), high = partner < 0 ? 0 : 2 * layer.FilterAt(partner, c);
+                weights[(t * Lanes) + lane] = (high << 16) | (low & 0xFFFF);
+            }
+        }
+
+        Vector512<int> start = Vector512.Create<int>(bias), m = Vector512.Create<int>(multiplier), n = Vector512.Create<int>(right);
+        Vector512<int> oddM = Avx512F.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n), zeroPoint = Vector512.Create(layer.Output.ZeroPoint);
+        Vector128<sbyte> min = Vector128.Create((sbyte)layer.Output.Min), max = Vector128.Create((sbyte)layer.Output.Max);
+        Vector512<int> outside = Vector512.Create((int)layer.Outside), lowHalf = Vector512.Create(0xFFFF);
+        nint step = (channels == Lanes ? shape.StrideX : 1) * Lanes * Entry;
+        for (int y = layer.RowBegin; y < layer.RowEnd; y += layer.RowsAtOnce)
+        for (int x = 0; x < shape.OutputWidth; x += layer.MostPixels)
+        {
+            int rowsAtOnce = Math.Min(layer.RowsAtOnce, layer.RowEnd - y), pixels = Math.Min(layer.MostPixels, shape.OutputWidth - x);
+            ref byte entries = ref MemoryMarshal.GetReference(layer.Entries);
+            for (int pair = 0; pair < layer.PairRows; pair++)
+            {
+                PairOfRows rows = layer.RowsOf(pair, y, rowsAtOnce, x, pixels, 0);
+                Span<int> to = MemoryMarshal.Cast<byte, int>(layer.Entries.Slice(pair * rowBytes, rowBytes));
+                int begin = rows.InsideBegin * channels, end = rows.InsideEnd * channels, i = begin;
+                nint shift = rows.Begin * channels;
+                bool hasUpper = rows.UpperStep > 0, hasLower = rows.LowerStep > 0;
+                for (; i <= end - Lanes; i += Lanes)
+                {
+                    Vector512<int> a = hasUpper ? Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref Unsafe.Add(ref rows.Upper, shift + i))) : outside;
+                    Vector512<int> b = hasLower ? Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref Unsafe.Add(ref rows.Lower, shift + i))) : outside;
+                    Vector512.ConditionalSelect(lowHalf, a, Avx512F.ShiftLeftLogical(b, 16)).StoreUnsafe(ref to[i]);
+                }
+
+                for (; i < end; i++) to[i] = Join(hasUpper ? Unsafe.Add(ref rows.Upper, shift + i) : layer.Outside, hasLower ? Unsafe.Add(ref rows.Lower, shift + i) : layer.Outside);
+                int last = rows.Columns * channels;
+                if (rows.Shift == 0)
+                {
+                    to.Slice(0, begin).Fill(Join(layer.Outside, layer.Outside));
+                    to.Slice(end, last - end).Fill(Join(layer.Outside, layer.Outside));
+                    continue;
+                }
+
+                for (int j = 0; j < begin; j++) to[j] = Border(j, rows, layer.Outside, channels);
+                for (int j = end; j < last; j++) to[j] = Border(j, rows, layer.Outside, channels);
+            }
+
+            for (int row = 0; row < rowsAtOnce; row++)
+            {
+                ref sbyte stored = ref layer.StoredAt(y + row, x, pixels, 0);
+                ref byte window = ref entries;
+                ReadOnlySpan<(int, int, int Entry)> taps = layer.Taps.Slice(row * layer.Pairs, layer.Pairs);
+                ref int rowWeights = ref weights[row * layer.Pairs * Lanes];
+                int left = pixels * channels;
+                if (shape.FilterHeight == 3 && shape.FilterWidth == 3)
+                {
+                    Vector512<short> w0 = Vector512.LoadUnsafe(ref rowWeights).AsInt16(), w1 = Vector512.LoadUnsafe(ref rowWeights, 16).AsInt16();
+                    Vector512<short> w2 = Vector512.LoadUnsafe(ref rowWeights, 32).AsInt16(), w3 = Vector512.LoadUnsafe(ref rowWeights, 48).AsInt16();
+                    Vector512<short> w4 = Vector512.LoadUnsafe(ref rowWeights, 64).AsInt16(), w5 = Vector512.LoadUnsafe(ref rowWeights, 80).AsInt16();
+                    nint column = channels * Entry;
+                    for (; left > 0; left -= Lanes)
+                    {
+                        ref byte below = ref Unsafe.AddByteOffset(ref window, (nint)rowBytes);
+                        Vector512<int> acc = Avx512F.Add(start, Avx512BW.MultiplyAddAdjacent(At512(ref window), w0));
+                        acc = Avx512F.Add(acc, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.AddByteOffset(ref window, column)), w1));
+                        acc = Avx512F.Add(acc, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.AddByteOffset(ref window, 2 * column)), w2));
+                        Vector512<int> more = Avx512BW.MultiplyAddAdjacent(At512(ref below), w3);
+                        more = Avx512F.Add(more, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.AddByteOffset(ref below, column)), w4));
+                        more = Avx512F.Add(more, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.AddByteOffset(ref below, 2 * column)), w5));
+                        Store(Scale(Avx512F.Add(acc, more), m, oddM, rounding, n), zeroPoint, min, max, Math.Min(Lanes, left), ref stored);
+                        stored = ref Unsafe.Add(ref stored, Lanes);
+                        window = ref Unsafe.AddByteOffset(ref window, step);
+                    }
+
+                    continue;
+                }
+
+                for (; left > 0; left -= Lanes)
+                {
+                    Vector512<int> acc = start;
+                    ref int w = ref rowWeights;
+                    for (int t = 0; t < taps.Length; t++)
+                    {
+                        ref byte entry = ref Unsafe.AddByteOffset(ref window, (nint)taps[t].Entry * channels * Entry);
+                        acc = Avx512F.Add(acc, Avx512BW.MultiplyAddAdjacent(At512(ref entry), Vector512.LoadUnsafe(ref w).AsInt16()));
+                        w = ref Unsafe.Add(ref w, Lanes);
+                    }
+
+                    Store(Scale(acc, m, oddM, rounding, n), zeroPoint, min, max, Math.Min(Lanes, left), ref stored);
+                    stored = ref Unsafe.Add(ref stored, Lanes);
+                    window = ref Unsafe.AddByteOffset(ref window, step);
+                }
+            }
+        }
+    }
+
+    private static int Join(int low, int high) => (high << 16) | (low & 0xFFFF);
+
+    // A value of a column of which a part lies outside the image, with its partner.
+    private static int Border(int j, in PairOfRows rows, int outside, int channels)
+    {
+        int ix = rows.Begin + (j / channels), c = j % channels, partner = ix + rows.Shift;
+        int low = ix >= 0 && ix < rows.Width ? Unsafe.Add(ref rows.Upper, (ix * rows.UpperStep) + c) : outside;
+        int high = partner >= 0 && partner < rows.Width ? Unsafe.Add(ref rows.Lower, (ix * rows.LowerStep) + c) : outside;
+        return Join(low, high);
     }
 
     private static void Depthwise1(in DepthwiseLayer layer, int c)
@@ -118,7 +253,7 @@ public static partial class VectorKernels
         for (int t = 0; t < layer.Taps.Length; t++)
         {
             (int tap, int partner, _) = layer.Taps[t];
-            Vector512<short> w0 = Widen32(ref layer.FilterAt(tap, c)), w1 = partner < 0 ? Vector512<short>.Zero : Widen32(ref layer.FilterAt(partner, c));
+            Vector512<short> w0 = tap < 0 ? Vector512<short>.Zero : Widen32(ref layer.FilterAt(tap, c)), w1 = partner < 0 ? Vector512<short>.Zero : Widen32(ref layer.FilterAt(partner, c));
             Interleave32(Avx512BW.Add(w0, w0), Avx512BW.Add(w1, w1), ref Unsafe.Add(ref weights, t * Entry));
         }
 
@@ -139,16 +274,17 @@ public static partial class VectorKernels
         Vector512<int> halfLow = HalfOf(nLow), halfHigh = HalfOf(nHigh);
         Vector512<short> zeroPoint = Vector512.Create((short)layer.Output.ZeroPoint);
         Vector256<sbyte> min = Vector256.Create((sbyte)layer.Output.Min), max = Vector256.Create((sbyte)layer.Output.Max);
-        for (int y = layer.RowBegin; y < layer.RowEnd; y++)
+        for (int y = layer.RowBegin; y < layer.RowEnd; y += layer.RowsAtOnce)
         for (int x = 0; x < shape.OutputWidth; x += layer.MostPixels)
         {
+            int rowsAtOnce = Math.Min(layer.RowsAtOnce, layer.RowEnd - y);
             // Windows' columns, two rows side by side.
             int pixels = Math.Min(layer.MostPixels, shape.OutputWidth - x);
             ref byte entries = ref MemoryMarshal.GetReference(layer.Entries);
             for (int pair = 0; pair < layer.PairRows; pair++)
             {
                 ref byte entry = ref Unsafe.Add(ref entries, pair * layer.RowEntries * Entry);
-                PairOfRows rows = layer.RowsOf(pair, y, x, pixels, c);
+                PairOfRows rows = layer.RowsOf(pair, y, rowsAtOnce, x, pixels, c);
                 ref sbyte upper = ref rows.Upper, lower = ref rows.Lower;
                 nint upperStep = rows.UpperStep, lowerStep = rows.LowerStep;
                 for (int j = 0; j < rows.InsideBegin; j++) Edge32(j, ref entry, rows, outside);
@@ -162,58 +298,64 @@ public static partial class VectorKernels
                 for (int j = rows.InsideEnd; j < rows.Columns; j++) Edge32(j, ref entry, rows, outside);
             }
 
-            ref sbyte stored = ref layer.StoredAt(y, x, pixels, c);
-            if (is3x3)
+            for (int row = 0; row < rowsAtOnce; row++)
             {
-                nint second = layer.RowEntries * Entry;
-                Vector512<short> low0 = At512(ref Unsafe.Add(ref weights, 0 * Half)), high0 = At512(ref Unsafe.Add(ref weights, 1 * Half));
-                Vector512<short> low1 = At512(ref Unsafe.Add(ref weights, 2 * Half)), high1 = At512(ref Unsafe.Add(ref weights, 3 * Half));
-                Vector512<short> low2 = At512(ref Unsafe.Add(ref weights, 4 * Half)), high2 = At512(ref Unsafe.Add(ref weights, 5 * Half));
-                Vector512<short> low3 = At512(ref Unsafe.Add(ref weights, 6 * Half)), high3 = At512(ref Unsafe.Add(ref weights, 7 * Half));
-                Vector512<short> low4 = At512(ref Unsafe.Add(ref weights, 8 * Half)), high4 = At512(ref Unsafe.Add(ref weights, 9 * Half));
-                Vector512<short> low5 = At512(ref Unsafe.Add(ref weights, 10 * Half)), high5 = At512(ref Unsafe.Add(ref weights, 11 * Half));
+                ref sbyte stored = ref layer.StoredAt(y + row, x, pixels, c);
+                ref byte window = ref entries;
+                ReadOnlySpan<(int, int, int Entry)> taps = layer.Taps.Slice(row * layer.Pairs, layer.Pairs);
+                ref byte rowWeights = ref Unsafe.Add(ref weights, row * layer.Pairs * Entry);
+                if (is3x3)
+                {
+                    nint second = layer.RowEntries * Entry;
+                    Vector512<short> low0 = At512(ref Unsafe.Add(ref rowWeights, 0 * Half)), high0 = At512(ref Unsafe.Add(ref rowWeights, 1 * Half));
+                    Vector512<short> low1 = At512(ref Unsafe.Add(ref rowWeights, 2 * Half)), high1 = At512(ref Unsafe.Add(ref rowWeights, 3 * Half));
+                    Vector512<short> low2 = At512(ref Unsafe.Add(ref rowWeights, 4 * Half)), high2 = At512(ref Unsafe.Add(ref rowWeights, 5 * Half));
+                    Vector512<short> low3 = At512(ref Unsafe.Add(ref rowWeights, 6 * Half)), high3 = At512(ref Unsafe.Add(ref rowWeights, 7 * Half));
+                    Vector512<short> low4 = At512(ref Unsafe.Add(ref rowWeights, 8 * Half)), high4 = At512(ref Unsafe.Add(ref rowWeights, 9 * Half));
+                    Vector512<short> low5 = At512(ref Unsafe.Add(ref rowWeights, 10 * Half)), high5 = At512(ref Unsafe.Add(ref rowWeights, 11 * Half));
+                    for (int pixel = pixels; pixel > 0; pixel--)
+                    {
+                        ref byte below = ref Unsafe.AddByteOffset(ref window, second);
+                        Vector512<int> low = Avx512F.Add(startLow, Avx512BW.MultiplyAddAdjacent(At512(ref window), low0));
+                        low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref window, 2 * Half)), low1));
+                        low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref window, 4 * Half)), low2));
+                        low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref below), low3));
+                        low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref below, 2 * Half)), low4));
+                        low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref below, 4 * Half)), low5));
+                        Vector512<int> high = Avx512F.Add(startHigh, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref window, 1 * Half)), high0));
+                        high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref window, 3 * Half)), high1));
+                        high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref window, 5 * Half)), high2));
+                        high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref below, 1 * Half)), high3));
+                        high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref below, 3 * Half)), high4));
+                        high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref below, 5 * Half)), high5));
+                        Vector512<short> words = Avx512BW.PackSignedSaturate(Scale(low, mLow, oddLow, halfLow, nLow), Scale(high, mHigh, oddHigh, halfHigh, nHigh));
+                        Vector256<sbyte> bytes = Avx512BW.ConvertToVector256SByteWithSaturation(Avx512BW.AddSaturate(words, zeroPoint));
+                        Avx2.Min(Avx2.Max(bytes, min), max).StoreUnsafe(ref stored);
+                        stored = ref Unsafe.Add(ref stored, channels);
+                        window = ref Unsafe.AddByteOffset(ref window, step);
+                    }
+
+                    continue;
+                }
+
                 for (int pixel = pixels; pixel > 0; pixel--)
                 {
-                    ref byte below = ref Unsafe.AddByteOffset(ref entries, second);
-                    Vector512<int> low = Avx512F.Add(startLow, Avx512BW.MultiplyAddAdjacent(At512(ref entries), low0));
-                    low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref entries, 2 * Half)), low1));
-                    low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref entries, 4 * Half)), low2));
-                    low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref below), low3));
-                    low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref below, 2 * Half)), low4));
-                    low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref below, 4 * Half)), low5));
-                    Vector512<int> high = Avx512F.Add(startHigh, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref entries, 1 * Half)), high0));
-                    high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref entries, 3 * Half)), high1));
-                    high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref entries, 5 * Half)), high2));
-                    high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref below, 1 * Half)), high3));
-                    high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref below, 3 * Half)), high4));
-                    high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref below, 5 * Half)), high5));
+                    Vector512<int> low = startLow, high = startHigh;
+                    ref byte w = ref rowWeights;
+                    for (int t = 0; t < taps.Length; t++)
+                    {
+                        ref byte entry = ref Unsafe.AddByteOffset(ref window, (nint)(taps[t].Entry * Entry));
+                        low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref entry), At512(ref w)));
+                        high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref entry, Half)), At512(ref Unsafe.Add(ref w, Half))));
+                        w = ref Unsafe.Add(ref w, Entry);
+                    }
+
                     Vector512<short> words = Avx512BW.PackSignedSaturate(Scale(low, mLow, oddLow, halfLow, nLow), Scale(high, mHigh, oddHigh, halfHigh, nHigh));
                     Vector256<sbyte> bytes = Avx512BW.ConvertToVector256SByteWithSaturation(Avx512BW.AddSaturate(words, zeroPoint));
                     Avx2.Min(Avx2.Max(bytes, min), max).StoreUnsafe(ref stored);
                     stored = ref Unsafe.Add(ref stored, channels);
-                    entries = ref Unsafe.AddByteOffset(ref entries, step);
+                    window = ref Unsafe.AddByteOffset(ref window, step);
                 }
-
-                continue;
-            }
-
-            for (int pixel = pixels; pixel > 0; pixel--)
-            {
-                Vector512<int> low = startLow, high = startHigh;
-                ref byte w = ref weights;
-                for (int t = 0; t < layer.Taps.Length; t++)
-                {
-                    ref byte entry = ref Unsafe.AddByteOffset(ref entries, (nint)(layer.Taps[t].Entry * Entry));
-                    low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref entry), At512(ref w)));
-                    high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref entry, Half)), At512(ref Unsafe.Add(ref w, Half))));
-                    w = ref Unsafe.Add(ref w, Entry);
-                }
-
-                Vector512<short> words = Avx512BW.PackSignedSaturate(Scale(low, mLow, oddLow, halfLow, nLow), Scale(high, mHigh, oddHigh, halfHigh, nHigh));
-                Vector256<sbyte> bytes = Avx512BW.ConvertToVector256SByteWithSaturation(Avx512BW.AddSaturate(words, zeroPoint));
-                Avx2.Min(Avx2.Max(bytes, min), max).StoreUnsafe(ref stored);
-                stored = ref Unsafe.Add(ref stored, channels);
-                entries = ref Unsafe.AddByteOffset(ref entries, step);
             }
         }
     }
@@ -251,7 +393,7 @@ public static partial class VectorKernels
         for (int t = 0; t < layer.Taps.Length; t++)
         {
             (int tap, int partner, _) = layer.Taps[t];
-            Vector256<short> w0 = Widen16(ref layer.FilterAt(tap, c)), w1 = partner < 0 ? Vector256<short>.Zero : Widen16(ref layer.FilterAt(partner, c));
+            Vector256<short> w0 = tap < 0 ? Vector256<short>.Zero : Widen16(ref layer.FilterAt(tap, c)), w1 = partner < 0 ? Vector256<short>.Zero : Widen16(ref layer.FilterAt(partner, c));
             Interleave16(Avx2.Add(w0, w0), Avx2.Add(w1, w1), ref Unsafe.Add(ref weights, t * Entry));
         }
 
@@ -271,16 +413,17 @@ public static partial class VectorKernels
         Vector256<int> halfLow = HalfOf(nLow), halfHigh = HalfOf(nHigh);
         Vector256<short> zeroPoint = Vector256.Create((short)layer.Output.ZeroPoint);
         Vector128<sbyte> min = Vector128.Create((sbyte)layer.Output.Min), max = Vector128.Create((sbyte)layer.Output.Max);
-        for (int y = layer.RowBegin; y < layer.RowEnd; y++)
+        for (int y = layer.RowBegin; y < layer.RowEnd; y += layer.RowsAtOnce)
         for (int x = 0; x < shape.OutputWidth; x += layer.MostPixels)
         {
+            int rowsAtOnce = Math.Min(layer.RowsAtOnce, layer.RowEnd - y);
             // Windows' columns, two rows side by side.
             int pixels = Math.Min(layer.MostPixels, shape.OutputWidth - x);
             ref byte entries = ref MemoryMarshal.GetReference(layer.Entries);
             for (int pair = 0; pair < layer.PairRows; pair++)
             {
                 ref byte entry = ref Unsafe.Add(ref entries, pair * layer.RowEntries * Entry);
-                PairOfRows rows = layer.RowsOf(pair, y, x, pixels, c);
+                PairOfRows rows = layer.RowsOf(pair, y, rowsAtOnce, x, pixels, c);
                 ref sbyte upper = ref rows.Upper, lower = ref rows.Lower;
                 nint upperStep = rows.UpperStep, lowerStep = rows.LowerStep;
                 for (int j = 0; j < rows.InsideBegin; j++) Edge16(j, ref entry, rows, outside);
@@ -294,60 +437,66 @@ public static partial class VectorKernels
                 for (int j = rows.InsideEnd; j < rows.Columns; j++) Edge16(j, ref entry, rows, outside);
             }
 
-            ref sbyte stored = ref layer.StoredAt(y, x, pixels, c);
-            if (is3x3)
+            for (int row = 0; row < rowsAtOnce; row++)
             {
-                nint second = layer.RowEntries * Entry;
-                Vector256<short> low0 = At256(ref Unsafe.Add(ref weights, 0 * Half)), high0 = At256(ref Unsafe.Add(ref weights, 1 * Half));
-                Vector256<short> low1 = At256(ref Unsafe.Add(ref weights, 2 * Half)), high1 = At256(ref Unsafe.Add(ref weights, 3 * Half));
-                Vector256<short> low2 = At256(ref Unsafe.Add(ref weights, 4 * Half)), high2 = At256(ref Unsafe.Add(ref weights, 5 * Half));
-                Vector256<short> low3 = At256(ref Unsafe.Add(ref weights, 6 * Half)), high3 = At256(ref Unsafe.Add(ref weights, 7 * Half));
-                Vector256<short> low4 = At256(ref Unsafe.Add(ref weights, 8 * Half)), high4 = At256(ref Unsafe.Add(ref weights, 9 * Half));
-                Vector256<short> low5 = At256(ref Unsafe.Add(ref weights, 10 * Half)), high5 = At256(ref Unsafe.Add(ref weights, 11 * Half));
+                ref sbyte stored = ref layer.StoredAt(y + row, x, pixels, c);
+                ref byte window = ref entries;
+                ReadOnlySpan<(int, int, int Entry)> taps = layer.Taps.Slice(row * layer.Pairs, layer.Pairs);
+                ref byte rowWeights = ref Unsafe.Add(ref weights, row * layer.Pairs * Entry);
+                if (is3x3)
+                {
+                    nint second = layer.RowEntries * Entry;
+                    Vector256<short> low0 = At256(ref Unsafe.Add(ref rowWeights, 0 * Half)), high0 = At256(ref Unsafe.Add(ref rowWeights, 1 * Half));
+                    Vector256<short> low1 = At256(ref Unsafe.Add(ref rowWeights, 2 * Half)), high1 = At256(ref Unsafe.Add(ref rowWeights, 3 * Half));
+                    Vector256<short> low2 = At256(ref Unsafe.Add(ref rowWeights, 4 * Half)), high2 = At256(ref Unsafe.Add(ref rowWeights, 5 * Half));
+                    Vector256<short> low3 = At256(ref Unsafe.Add(ref rowWeights, 6 * Half)), high3 = At256(ref Unsafe.Add(ref rowWeights, 7 * Half));
+                    Vector256<short> low4 = At256(ref Unsafe.Add(ref rowWeights, 8 * Half)), high4 = At256(ref Unsafe.Add(ref rowWeights, 9 * Half));
+                    Vector256<short> low5 = At256(ref Unsafe.Add(ref rowWeights, 10 * Half)), high5 = At256(ref Unsafe.Add(ref rowWeights, 11 * Half));
+                    for (int pixel = pixels; pixel > 0; pixel--)
+                    {
+                        ref byte below = ref Unsafe.AddByteOffset(ref window, second);
+                        Vector256<int> low = Avx2.Add(startLow, Avx2.MultiplyAddAdjacent(At256(ref window), low0));
+                        low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref window, 2 * Half)), low1));
+                        low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref window, 4 * Half)), low2));
+                        low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref below), low3));
+                        low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref below, 2 * Half)), low4));
+                        low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref below, 4 * Half)), low5));
+                        Vector256<int> high = Avx2.Add(startHigh, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref window, 1 * Half)), high0));
+                        high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref window, 3 * Half)), high1));
+                        high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref window, 5 * Half)), high2));
+                        high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref below, 1 * Half)), high3));
+                        high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref below, 3 * Half)), high4));
+                        high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref below, 5 * Half)), high5));
+                        Vector256<short> words = Avx2.PackSignedSaturate(Scale(low, mLow, oddLow, halfLow, nLow), Scale(high, mHigh, oddHigh, halfHigh, nHigh));
+                        words = Avx2.AddSaturate(words, zeroPoint);
+                        Vector128<sbyte> bytes = Sse2.PackSignedSaturate(words.GetLower(), words.GetUpper());
+                        Sse41.Min(Sse41.Max(bytes, min), max).StoreUnsafe(ref stored);
+                        stored = ref Unsafe.Add(ref stored, channels);
+                        window = ref Unsafe.AddByteOffset(ref window, step);
+                    }
+
+                    continue;
+                }
+
                 for (int pixel = pixels; pixel > 0; pixel--)
                 {
-                    ref byte below = ref Unsafe.AddByteOffset(ref entries, second);
-                    Vector256<int> low = Avx2.Add(startLow, Avx2.MultiplyAddAdjacent(At256(ref entries), low0));
-                    low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref entries, 2 * Half)), low1));
-                    low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref entries, 4 * Half)), low2));
-                    low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref below), low3));
-                    low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref below, 2 * Half)), low4));
-                    low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref below, 4 * Half)), low5));
-                    Vector256<int> high = Avx2.Add(startHigh, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref entries, 1 * Half)), high0));
-                    high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref entries, 3 * Half)), high1));
-                    high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref entries, 5 * Half)), high2));
-                    high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref below, 1 * Half)), high3));
-                    high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref below, 3 * Half)), high4));
-                    high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref below, 5 * Half)), high5));
+                    Vector256<int> low = startLow, high = startHigh;
+                    ref byte w = ref rowWeights;
+                    for (int t = 0; t < taps.Length; t++)
+                    {
+                        ref byte entry = ref Unsafe.AddByteOffset(ref window, (nint)(taps[t].Entry * Entry));
+                        low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref entry), At256(ref w)));
+                        high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref entry, Half)), At256(ref Unsafe.Add(ref w, Half))));
+                        w = ref Unsafe.Add(ref w, Entry);
+                    }
+
                     Vector256<short> words = Avx2.PackSignedSaturate(Scale(low, mLow, oddLow, halfLow, nLow), Scale(high, mHigh, oddHigh, halfHigh, nHigh));
                     words = Avx2.AddSaturate(words, zeroPoint);
                     Vector128<sbyte> bytes = Sse2.PackSignedSaturate(words.GetLower(), words.GetUpper());
                     Sse41.Min(Sse41.Max(bytes, min), max).StoreUnsafe(ref stored);
                     stored = ref Unsafe.Add(ref stored, channels);
-                    entries = ref Unsafe.AddByteOffset(ref entries, step);
+                    window = ref Unsafe.AddByteOffset(ref window, step);
                 }
-
-                continue;
-            }
-
-            for (int pixel = pixels; pixel > 0; pixel--)
-            {
-                Vector256<int> low = startLow, high = startHigh;
-                ref byte w = ref weights;
-                for (int t = 0; t < layer.Taps.Length; t++)
-                {
-                    ref byte entry = ref Unsafe.AddByteOffset(ref entries, (nint)(layer.Taps[t].Entry * Entry));
-                    low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref entry), At256(ref w)));
-                    high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref entry, Half)), At256(ref Unsafe.Add(ref w, Half))));
-                    w = ref Unsafe.Add(ref w, Entry);
-                }
-
-                Vector256<short> words = Avx2.PackSignedSaturate(Scale(low, mLow, oddLow, halfLow, nLow), Scale(high, mHigh, oddHigh, halfHigh, nHigh));
-                words = Avx2.AddSaturate(words, zeroPoint);
-                Vector128<sbyte> bytes = Sse2.PackSignedSaturate(words.GetLower(), words.GetUpper());
-                Sse41.Min(Sse41.Max(bytes, min), max).StoreUnsafe(ref stored);
-                stored = ref Unsafe.Add(ref stored, channels);
-                entries = ref Unsafe.AddByteOffset(ref entries, step);
             }
         }
     }
@@ -385,7 +534,7 @@ public static partial class VectorKernels
         for (int t = 0; t < layer.Taps.Length; t++)
         {
             (int tap, int partner, _) = layer.Taps[t];
-            Vector128<short> w0 = Widen8(ref layer.FilterAt(tap, c)), w1 = partner < 0 ? Vector128<short>.Zero : Widen8(ref layer.FilterAt(partner, c));
+            Vector128<short> w0 = tap < 0 ? Vector128<short>.Zero : Widen8(ref layer.FilterAt(tap, c)), w1 = partner < 0 ? Vector128<short>.Zero : Widen8(ref layer.FilterAt(partner, c));
             Interleave8(Sse2.Add(w0, w0), Sse2.Add(w1, w1), ref Unsafe.Add(ref weights, t * Entry));
         }
 
@@ -398,16 +547,17 @@ public static partial class VectorKernels
         startHigh = Sse2.Add(startHigh, startHigh);
         var factors = new Factors128(layer.Output, c, 8);
         Vector128<sbyte> min = Vector128.Create((sbyte)layer.Output.Min), max = Vector128.Create((sbyte)layer.Output.Max);
-        for (int y = layer.RowBegin; y < layer.RowEnd; y++)
+        for (int y = layer.RowBegin; y < layer.RowEnd; y += layer.RowsAtOnce)
         for (int x = 0; x < shape.OutputWidth; x += layer.MostPixels)
         {
+            int rowsAtOnce = Math.Min(layer.RowsAtOnce, layer.RowEnd - y);
             // Windows' columns, two rows side by side.
             int pixels = Math.Min(layer.MostPixels, shape.OutputWidth - x);
             ref byte entries = ref MemoryMarshal.GetReference(layer.Entries);
             for (int pair = 0; pair < layer.PairRows; pair++)
             {
                 ref byte entry = ref Unsafe.Add(ref entries, pair * layer.RowEntries * Entry);
-                PairOfRows rows = layer.RowsOf(pair, y, x, pixels, c);
+                PairOfRows rows = layer.RowsOf(pair, y, rowsAtOnce, x, pixels, c);
                 ref sbyte upper = ref rows.Upper, lower = ref rows.Lower;
                 nint upperStep = rows.UpperStep, lowerStep = rows.LowerStep;
                 for (int j = 0; j < rows.InsideBegin; j++) Edge8(j, ref entry, rows, outside);
@@ -421,54 +571,60 @@ public static partial class VectorKernels
                 for (int j = rows.InsideEnd; j < rows.Columns; j++) Edge8(j, ref entry, rows, outside);
             }
 
-            ref sbyte stored = ref layer.StoredAt(y, x, pixels, c);
-            if (is3x3)
+            for (int row = 0; row < rowsAtOnce; row++)
             {
-                nint second = layer.RowEntries * Entry;
-                Vector128<short> low0 = At128(ref Unsafe.Add(ref weights, 0 * Half)), high0 = At128(ref Unsafe.Add(ref weights, 1 * Half));
-                Vector128<short> low1 = At128(ref Unsafe.Add(ref weights, 2 * Half)), high1 = At128(ref Unsafe.Add(ref weights, 3 * Half));
-                Vector128<short> low2 = At128(ref Unsafe.Add(ref weights, 4 * Half)), high2 = At128(ref Unsafe.Add(ref weights, 5 * Half));
-                Vector128<short> low3 = At128(ref Unsafe.Add(ref weights, 6 * Half)), high3 = At128(ref Unsafe.Add(ref weights, 7 * Half));
-                Vector128<short> low4 = At128(ref Unsafe.Add(ref weights, 8 * Half)), high4 = At128(ref Unsafe.Add(ref weights, 9 * Half));
-                Vector128<short> low5 = At128(ref Unsafe.Add(ref weights, 10 * Half)), high5 = At128(ref Unsafe.Add(ref weights, 11 * Half));
+                ref sbyte stored = ref layer.StoredAt(y + row, x, pixels, c);
+                ref byte window = ref entries;
+                ReadOnlySpan<(int, int, int Entry)> taps = layer.Taps.Slice(row * layer.Pairs, layer.Pairs);
+                ref byte rowWeights = ref Unsafe.Add(ref weights, row * layer.Pairs * Entry);
+                if (is3x3)
+                {
+                    nint second = layer.RowEntries * Entry;
+                    Vector128<short> low0 = At128(ref Unsafe.Add(ref rowWeights, 0 * Half)), high0 = At128(ref Unsafe.Add(ref rowWeights, 1 * Half));
+                    Vector128<short> low1 = At128(ref Unsafe.Add(ref rowWeights, 2 * Half)), high1 = At128(ref Unsafe.Add(ref rowWeights, 3 * Half));
+                    Vector128<short> low2 = At128(ref Unsafe.Add(ref rowWeights, 4 * Half)), high2 = At128(ref Unsafe.Add(ref rowWeights, 5 * Half));
+                    Vector128<short> low3 = At128(ref Unsafe.Add(ref rowWeights, 6 * Half)), high3 = At128(ref Unsafe.Add(ref rowWeights, 7 * Half));
+                    Vector128<short> low4 = At128(ref Unsafe.Add(ref rowWeights, 8 * Half)), high4 = At128(ref Unsafe.Add(ref rowWeights, 9 * Half));
+                    Vector128<short> low5 = At128(ref Unsafe.Add(ref rowWeights, 10 * Half)), high5 = At128(ref Unsafe.Add(ref rowWeights, 11 * Half));
+                    for (int pixel = pixels; pixel > 0; pixel--)
+                    {
+                        ref byte below = ref Unsafe.AddByteOffset(ref window, second);
+                        Vector128<int> low = Sse2.Add(startLow, Sse2.MultiplyAddAdjacent(At128(ref window), low0));
+                        low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref window, 2 * Half)), low1));
+                        low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref window, 4 * Half)), low2));
+                        low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref below), low3));
+                        low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref below, 2 * Half)), low4));
+                        low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref below, 4 * Half)), low5));
+                        Vector128<int> high = Sse2.Add(startHigh, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref window, 1 * Half)), high0));
+                        high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref window, 3 * Half)), high1));
+                        high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref window, 5 * Half)), high2));
+                        high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref below, 1 * Half)), high3));
+                        high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref below, 3 * Half)), high4));
+                        high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref below, 5 * Half)), high5));
+                        factors.Store(low, high, layer.Output, c, 8, min, max, ref stored);
+                        stored = ref Unsafe.Add(ref stored, channels);
+                        window = ref Unsafe.AddByteOffset(ref window, step);
+                    }
+
+                    continue;
+                }
+
                 for (int pixel = pixels; pixel > 0; pixel--)
                 {
-                    ref byte below = ref Unsafe.AddByteOffset(ref entries, second);
-                    Vector128<int> low = Sse2.Add(startLow, Sse2.MultiplyAddAdjacent(At128(ref entries), low0));
-                    low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref entries, 2 * Half)), low1));
-                    low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref entries, 4 * Half)), low2));
-                    low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref below), low3));
-                    low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref below, 2 * Half)), low4));
-                    low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref below, 4 * Half)), low5));
-                    Vector128<int> high = Sse2.Add(startHigh, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref entries, 1 * Half)), high0));
-                    high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref entries, 3 * Half)), high1));
-                    high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref entries, 5 * Half)), high2));
-                    high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref below, 1 * Half)), high3));
-                    high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref below, 3 * Half)), high4));
-                    high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref below, 5 * Half)), high5));
+                    Vector128<int> low = startLow, high = startHigh;
+                    ref byte w = ref rowWeights;
+                    for (int t = 0; t < taps.Length; t++)
+                    {
+                        ref byte entry = ref Unsafe.AddByteOffset(ref window, (nint)(taps[t].Entry * Entry));
+                        low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref entry), At128(ref w)));
+                        high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref entry, Half)), At128(ref Unsafe.Add(ref w, Half))));
+                        w = ref Unsafe.Add(ref w, Entry);
+                    }
+
                     factors.Store(low, high, layer.Output, c, 8, min, max, ref stored);
                     stored = ref Unsafe.Add(ref stored, channels);
-                    entries = ref Unsafe.AddByteOffset(ref entries, step);
+                    window = ref Unsafe.AddByteOffset(ref window, step);
                 }
-
-                continue;
-            }
-
-            for (int pixel = pixels; pixel > 0; pixel--)
-            {
-                Vector128<int> low = startLow, high = startHigh;
-                ref byte w = ref weights;
-                for (int t = 0; t < layer.Taps.Length; t++)
-                {
-                    ref byte entry = ref Unsafe.AddByteOffset(ref entries, (nint)(layer.Taps[t].Entry * Entry));
-                    low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref entry), At128(ref w)));
-                    high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref entry, Half)), At128(ref Unsafe.Add(ref w, Half))));
-                    w = ref Unsafe.Add(ref w, Entry);
-                }
-
-                factors.Store(low, high, layer.Output, c, 8, min, max, ref stored);
-                stored = ref Unsafe.Add(ref stored, channels);
-                entries = ref Unsafe.AddByteOffset(ref entries, step);
             }
         }
     }
@@ -514,19 +670,22 @@ public static partial class VectorKernels
         public sbyte Outside;
         public int InputTop, RowBegin, RowEnd;
 
-        /// <summary>Pairs of taps: the first one, the second one or −1, and the entry under the first window that they are multiplied with.</summary>
+        /// <summary>Pairs of taps: the first one, the second one, −1 for none, and the entry under the first window that they are multiplied with.</summary>
         public Span<(int First, int Second, int Entry)> Taps;
 
         /// <summary>Pixels of which the columns fit into the memory, rows of pairs, and entries from one to the next of them.</summary>
         public int MostPixels, PairRows, RowEntries;
 
-        public readonly (int First, int Second, int Entry) TapsOf(int pair)
+        /// <summary>Pairs of one output row, and output rows that share entries: the second one has its taps a row lower.</summary>
+        public int Pairs, RowsAtOnce;
+
+        public readonly (int First, int Second, int Entry) TapsOf(int pair, int row)
         {
-            int width = Shape.FilterWidth;
+            int width = Shape.FilterWidth, taps = width * Shape.FilterHeight;
             bool isFlat = Shape.FilterHeight == 1;
-            int first = isFlat ? 2 * pair : (pair / width * 2 * width) + (pair % width), second = first + (isFlat ? 1 : width);
+            int first = isFlat ? 2 * pair : (((pair / width * 2) - row) * width) + (pair % width), second = first + (isFlat ? 1 : width);
             int entry = isFlat ? 2 * pair : (pair / width * RowEntries) + (pair % width);
-            return (first, second < width * Shape.FilterHeight ? second : -1, entry);
+            return (first < 0 ? -1 : first, second < taps ? second : -1, entry);
         }
 
         public readonly ref sbyte FilterAt(int tap, int c) => ref MemoryMarshal.GetReference(Filter.Slice((tap * Shape.InputChannels) + c));
@@ -548,7 +707,7 @@ public static partial class VectorKernels
         }
 
         /// <summary>The two rows of a pair under the windows of a row of pixels.</summary>
-        public readonly PairOfRows RowsOf(int pair, int y, int x, int pixels, int c)
+        public readonly PairOfRows RowsOf(int pair, int y, int rowsAtOnce, int x, int pixels, int c)
         {
             int top = (y * Shape.StrideY) - Shape.PadTop + (2 * pair), begin = (x * Shape.StrideX) - Shape.PadLeft, columns = Shape.Columns(pixels);
             int shift = Shape.FilterHeight == 1 ? 1 : 0, insideBegin = Math.Clamp(-begin, 0, columns);
@@ -557,7 +716,7 @@ public static partial class VectorKernels
             // The partner of the last row of an odd number has the weight 0: any row will do.
             nint lowerStep = upperStep;
             ref sbyte lower = ref Unsafe.Add(ref upper, shift * upperStep);
-            if ((2 * pair) + 1 < Shape.FilterHeight) lower = ref InputAt(top + 1, c, out lowerStep);
+            if ((2 * pair) + 1 < Shape.FilterHeight + rowsAtOnce - 1) lower = ref InputAt(top + 1, c, out lowerStep);
             return new PairOfRows
             {
                 Upper = ref upper,
