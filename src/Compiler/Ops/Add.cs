@@ -1,4 +1,5 @@
 using System;
+using System.Linq;
 using Etch.Emit;
 using Etch.Ir;
 using Etch.Tflite;
@@ -80,5 +81,11 @@ internal sealed record ScaledSum(int LeftShift, Multiplier First, Multiplier Sec
             "int scaled1 = FixedPoint.MultiplyByQuantizedMultiplier(a << LeftShift, Multiplier1, Shift1);",
             "int scaled2 = FixedPoint.MultiplyByQuantizedMultiplier(b << LeftShift, Multiplier2, Shift2);",
             $"int result = FixedPoint.MultiplyByQuantizedMultiplier(scaled1 {sign} scaled2, OutputMultiplier, OutputShift);",
+        ],
+        new[] { First, Second, Output }.Any(m => m.Shift < -31) ? null :
+        [
+            "VectorKernels.Add(",
+            "    input1, input2, output, new(ZeroPoint1, Multiplier1, -Shift1), new(ZeroPoint2, Multiplier2, -Shift2),",
+            $"    new(OutputZeroPoint, OutputMultiplier, -OutputShift), isDifference: {(sign == "-" ? "true" : "false")}, ActivationMin, ActivationMax);",
         ]);
 }

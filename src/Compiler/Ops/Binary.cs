@@ -43,7 +43,9 @@ internal static class Binary
     }
 
     /// <summary>The layer; <paramref name="lines"/> compute <c>int result</c> from <c>int a</c> and <c>int b</c>, both without their zero points.</summary>
-    public static Layer Layer(Graph graph, Op op, string name, (int Min, int Max) range, CompileOptions options, string[] constants, string[] lines) =>
+    /// <param name="vectorCall">The call of a vector kernel on <c>input1</c>, <c>input2</c> and <c>output</c>, for INT8 inputs of one shape.</param>
+    public static Layer Layer(
+        Graph graph, Op op, string name, (int Min, int Max) range, CompileOptions options, string[] constants, string[] lines, string[]? vectorCall = null) =>
         Layer(
             graph, op, name, options,
             [
@@ -52,16 +54,19 @@ internal static class Binary
                 InvariantText.Of($"const int ActivationMin = {range.Min}, ActivationMax = {range.Max};"),
             ],
             [WithoutZeroPoints, .. lines],
-            $"({graph[op.Outputs[0]].Type.Keyword()})FixedPoint.Clamp(result + OutputZeroPoint, ActivationMin, ActivationMax)");
+            $"({graph[op.Outputs[0]].Type.Keyword()})FixedPoint.Clamp(result + OutputZeroPoint, ActivationMin, ActivationMax)", vectorCall);
 
     /// <summary>The layer; <paramref name="lines"/> may use the stored values <c>{1}</c> and <c>{2}</c>, then <paramref name="result"/> is what is stored.</summary>
-    public static Layer Layer(Graph graph, Op op, string name, CompileOptions options, string[] constants, string[] lines, string result)
+    public static Layer Layer(
+        Graph graph, Op op, string name, CompileOptions options, string[] constants, string[] lines, string result, string[]? vectorCall = null)
     {
         Tensor a = graph[op.Inputs[0]], b = graph[op.Inputs[1]], output = graph[op.Outputs[0]];
         Nest nest = Nest.Of(
             output.Shape.ToArray(), Shapes.Strides(output.Shape),
             Shapes.BroadcastStrides(a.Shape, output.Shape), Shapes.BroadcastStrides(b.Shape, output.Shape));
-        var kernel = new BinaryKernel(name, nest, a.Type, a.IsConstant, b.IsConstant, output.Type, constants, lines, result, options.CheckOverflow);
+        bool isVectorised = options.Vectors && a.Type == ElementType.Int8 && !a.IsConstant && !b.IsConstant;
+        var kernel = new BinaryKernel(
+            name, nest, a.Type, a.IsConstant, b.IsConstant, output.Type, constants, lines, result, isVectorised ? vectorCall ?? [] : [], options.CheckOverflow);
         int[] inputs = [.. op.Inputs.Take(2).Where(id => !graph[id].IsConstant)];
         Table[] tables =
         [
@@ -80,7 +85,7 @@ internal static class Binary
 
     private sealed record BinaryKernel(
         string Operator, Nest Nest, ElementType Type, bool IsConstant1, bool IsConstant2, ElementType OutputType,
-        EquatableArray<string> Constants, EquatableArray<string> Lines, string Result, bool IsUnchecked) : Kernel
+        EquatableArray<string> Constants, EquatableArray<string> Lines, string Result, EquatableArray<string> VectorCall, bool IsUnchecked) : Kernel
     {
         public override string Name => Operator;
 
@@ -109,6 +114,17 @@ internal static class Binary
                         w.Line($"input1 = input1.Slice(0, {count});");
                         w.Line($"input2 = input2.Slice(0, {count});");
                         w.Line($"output = output.Slice(0, {count});");
+                        if (VectorCall.Count > 0)
+                        {
+                            using (w.Block("if (VectorKernels.IsSupported)"))
+                            {
+                                foreach (string line in VectorCall) w.Line(line);
+                                w.Line("return;");
+                            }
+
+                            w.Line();
+                        }
+
                         using (w.Block("for (int i = 0; i < output.Length; i++)")) EmitElement(w, "i", "i", "i");
                     }
                     else

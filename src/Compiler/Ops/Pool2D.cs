@@ -66,7 +66,7 @@ internal sealed record PoolOptions(WindowOptions Window, int FilterHeight, int F
 /// <summary>A pool, row by row: an average or a maximum over each window, channel by channel.</summary>
 /// <param name="Offset">What is added to each input of an average, and taken away from the result: 128 for a tensor that was UINT8, so
 /// that ties are rounded as in the file's type.</param>
-internal sealed record PoolKernel(bool IsAverage, int Offset, int Images, WindowRows Windows, int Min, int Max, bool IsUnrolled) : Kernel
+internal sealed record PoolKernel(bool IsAverage, int Offset, int Images, WindowRows Windows, int Min, int Max, bool IsUnrolled, bool IsVectorised) : Kernel
 {
     public override string Name => IsAverage ? "AveragePool2D" : "MaxPool2D";
 
@@ -74,7 +74,7 @@ internal sealed record PoolKernel(bool IsAverage, int Offset, int Images, Window
 
     public override int Batch => Images;
 
-    public override int StackBytes => Windows.StackBytes;
+    public override int StackBytes => Windows.StackBytes + (IsVectorised ? 4 * Windows.OutputChannels : 0);
 
     public override int CodeBytes => Windows.CodeBytes + 240 + (IsUnrolled ? Windows.Window.Taps * 10 : 60);
 
@@ -93,7 +93,8 @@ internal sealed record PoolKernel(bool IsAverage, int Offset, int Images, Window
             Type = input.Type,
         };
         bool isUnrolled = options.Unroll != UnrollPolicy.None && window.Taps <= (options.Unroll == UnrollPolicy.Full ? 400 : 32);
-        return new Layer(op, new PoolKernel(isAverage, input.WasUInt8 ? 128 : 0, input.Shape[0], windows, min, max, isUnrolled), new[] { op.Inputs[0] }, Array.Empty<Table>());
+        bool isVectorised = isAverage && options.Vectors && input.Type == ElementType.Int8 && input.Shape[3] is >= 4 and <= 4096;
+        return new Layer(op, new PoolKernel(isAverage, input.WasUInt8 ? 128 : 0, input.Shape[0], windows, min, max, isUnrolled, isVectorised), new[] { op.Inputs[0] }, Array.Empty<Table>());
     }
 
     public override void Emit(CodeWriter w, string method)
@@ -113,6 +114,7 @@ internal sealed record PoolKernel(bool IsAverage, int Offset, int Images, Window
             w.Line($"ref {element} stored = ref MemoryMarshal.GetReference(output);");
             w.Line("int count = output.Length / Channels;");
             if (IsAverage) w.Line("int half = taps / 2;");
+            if (IsVectorised) EmitVectors(w);
             using (w.Block("for (int i = 0; i < count; i++)"))
             {
                 using (w.Block("for (int c = 0; c < Channels; c++)"))
@@ -121,7 +123,7 @@ internal sealed record PoolKernel(bool IsAverage, int Offset, int Images, Window
                     w.Line(!IsAverage ? $"int acc = {element}.MinValue;" : Offset == 0 ? "int acc = 0;" : $"int acc = {Offset} * FilterHeight * FilterWidth;");
                     if (IsUnrolled) EmitTaps(w, g);
                     else EmitTapLoop(w);
-                    if (IsAverage) w.Line(Offset == 0 ? "acc = (acc > 0 ? acc + half : acc - half) / taps;" : $"acc = ((acc + half) / taps) - {Offset};");
+                    if (IsAverage) EmitAverage(w);
                     w.Line($"Unsafe.Add(ref stored, c) = ({element})FixedPoint.Clamp(acc, ActivationMin, ActivationMax);");
                 }
 
@@ -131,6 +133,32 @@ internal sealed record PoolKernel(bool IsAverage, int Offset, int Images, Window
             }
         }
     }
+
+    private void EmitVectors(CodeWriter w)
+    {
+        using (w.Block("if (VectorKernels.IsSupported)"))
+        {
+            w.Line("Span<int> sums = stackalloc int[Channels];");
+            using (w.Block("for (int i = 0; i < count; i++)"))
+            {
+                w.Line(Offset == 0 ? "sums.Clear();" : $"sums.Fill({Offset} * FilterHeight * FilterWidth);");
+                w.Line("VectorKernels.AddPixels(window.Slice(i * StrideX * Channels), rowStride, FilterHeight, FilterWidth, sums);");
+                using (w.Block("for (int c = 0; c < Channels; c++)"))
+                {
+                    w.Line("int acc = sums[c];");
+                    EmitAverage(w);
+                    w.Line("output[(i * Channels) + c] = (sbyte)FixedPoint.Clamp(acc, ActivationMin, ActivationMax);");
+                }
+            }
+
+            w.Line("return;");
+        }
+
+        w.Line();
+    }
+
+    private void EmitAverage(CodeWriter w) =>
+        w.Line(Offset == 0 ? "acc = (acc > 0 ? acc + half : acc - half) / taps;" : $"acc = ((acc + half) / taps) - {Offset};");
 
     private string Step(string q) => IsAverage ? $"acc += {q};" : $"acc = Math.Max(acc, {q});";
 

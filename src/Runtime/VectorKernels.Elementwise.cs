@@ -1,0 +1,158 @@
+using System;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Etch;
+
+/// <summary>How a stored value is scaled: less its zero point, times multiplier / 2^31, rounded, then divided by 2^right, rounded.</summary>
+/// <param name="ZeroPoint">The stored value of 0.</param>
+/// <param name="Multiplier">Q0.31, or 0.</param>
+/// <param name="Right">Right shift from 0 to 31.</param>
+public readonly record struct ScaledTerm(int ZeroPoint, int Multiplier, int Right);
+
+public static partial class VectorKernels
+{
+    private const int LeftShift = 20;
+
+    /// <summary>ADD and SUB of two int8 tensors of one shape: both with 20 more bits, scaled to one scale, then their sum to the output's.</summary>
+    /// <remarks>reference/add.h of TFLite: MultiplyByQuantizedMultiplierSmallerThanOneExp three times.</remarks>
+    /// <param name="input1">The first input.</param>
+    /// <param name="input2">The second input.</param>
+    /// <param name="output">The stored outputs, as many as each input has; may be the same memory as one of them.</param>
+    /// <param name="first">How the first input is scaled.</param>
+    /// <param name="second">How the second input is scaled.</param>
+    /// <param name="sum">How the sum is scaled; the zero point is the output's.</param>
+    /// <param name="isDifference">The second input is taken away.</param>
+    /// <param name="min">The smallest stored output.</param>
+    /// <param name="max">The largest stored output.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Add(
+        ReadOnlySpan<sbyte> input1, ReadOnlySpan<sbyte> input2, Span<sbyte> output,
+        in ScaledTerm first, in ScaledTerm second, in ScaledTerm sum, bool isDifference, int min, int max)
+    {
+        ref sbyte a = ref MemoryMarshal.GetReference(input1.Slice(0, output.Length));
+        ref sbyte b = ref MemoryMarshal.GetReference(input2.Slice(0, output.Length));
+        ref sbyte c = ref MemoryMarshal.GetReference(output);
+        int i = 0;
+        if (Avx512BW.IsSupported)
+        {
+            Vector512<int> zeroPoint1 = Vector512.Create(first.ZeroPoint), zeroPoint2 = Vector512.Create(second.ZeroPoint), zeroPoint = Vector512.Create(sum.ZeroPoint), negated = Vector512.Create(isDifference ? -1 : 0);
+            Vector512<int> m1 = Vector512.Create(first.Multiplier), m2 = Vector512.Create(second.Multiplier), m = Vector512.Create(sum.Multiplier);
+            Vector512<int> n1 = Vector512.Create(first.Right), n2 = Vector512.Create(second.Right), n = Vector512.Create(sum.Right);
+            Vector128<sbyte> lowest = Vector128.Create((sbyte)min), highest = Vector128.Create((sbyte)max);
+            for (; i <= output.Length - 16; i += 16)
+            {
+                Vector512<int> x = Avx512F.Subtract(Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref Unsafe.Add(ref a, i))), zeroPoint1);
+                Vector512<int> y = Avx512F.Subtract(Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref Unsafe.Add(ref b, i))), zeroPoint2);
+                x = ScaleTerm(Avx512F.ShiftLeftLogical(x, LeftShift + 1), m1, n1);
+                y = Avx512F.Subtract(Avx512F.Xor(ScaleTerm(Avx512F.ShiftLeftLogical(y, LeftShift + 1), m2, n2), negated), negated);
+                x = Avx512F.Add(x, y);
+                Store(ScaleTerm(Avx512F.Add(x, x), m, n), zeroPoint, lowest, highest, 16, ref Unsafe.Add(ref c, i));
+            }
+        }
+
+        if (Avx2.IsSupported)
+        {
+            Vector256<int> zeroPoint1 = Vector256.Create(first.ZeroPoint), zeroPoint2 = Vector256.Create(second.ZeroPoint), zeroPoint = Vector256.Create(sum.ZeroPoint), negated = Vector256.Create(isDifference ? -1 : 0);
+            Vector256<int> m1 = Vector256.Create(first.Multiplier), m2 = Vector256.Create(second.Multiplier), m = Vector256.Create(sum.Multiplier);
+            Vector256<int> n1 = Vector256.Create(first.Right), n2 = Vector256.Create(second.Right), n = Vector256.Create(sum.Right);
+            Vector128<sbyte> lowest = Vector128.Create((sbyte)min), highest = Vector128.Create((sbyte)max);
+            for (; i <= output.Length - 8; i += 8)
+            {
+                Vector256<int> x = Avx2.Subtract(Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(Eight(ref Unsafe.Add(ref a, i))).AsSByte()), zeroPoint1);
+                Vector256<int> y = Avx2.Subtract(Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(Eight(ref Unsafe.Add(ref b, i))).AsSByte()), zeroPoint2);
+                x = ScaleTerm(Avx2.ShiftLeftLogical(x, LeftShift + 1), m1, n1);
+                y = Avx2.Subtract(Avx2.Xor(ScaleTerm(Avx2.ShiftLeftLogical(y, LeftShift + 1), m2, n2), negated), negated);
+                x = Avx2.Add(x, y);
+                Store(ScaleTerm(Avx2.Add(x, x), m, n), zeroPoint, lowest, highest, 8, ref Unsafe.Add(ref c, i));
+            }
+        }
+
+        for (; i < output.Length; i++)
+        {
+            int x = FixedPoint.MultiplyByQuantizedMultiplier((Unsafe.Add(ref a, i) - first.ZeroPoint) << LeftShift, first.Multiplier, -first.Right);
+            int y = FixedPoint.MultiplyByQuantizedMultiplier((Unsafe.Add(ref b, i) - second.ZeroPoint) << LeftShift, second.Multiplier, -second.Right);
+            int scaled = FixedPoint.MultiplyByQuantizedMultiplier(isDifference ? x - y : x + y, sum.Multiplier, -sum.Right);
+            Unsafe.Add(ref c, i) = (sbyte)FixedPoint.Clamp(scaled + sum.ZeroPoint, min, max);
+        }
+    }
+
+    /// <summary>Adds the values of each channel over a window to <paramref name="sums"/>.</summary>
+    /// <param name="window">The bytes from the window's first on; its row r begins <paramref name="rowStride"/> · r further on.</param>
+    /// <param name="rowStride">Bytes between the rows of the window.</param>
+    /// <param name="rows">Rows of the window.</param>
+    /// <param name="columns">Pixels in a row of the window.</param>
+    /// <param name="sums">One for each channel.</param>
+    public static void AddPixels(ReadOnlySpan<sbyte> window, int rowStride, int rows, int columns, Span<int> sums)
+    {
+        ref int acc = ref MemoryMarshal.GetReference(sums);
+        for (int row = 0; row < rows; row++)
+        {
+            ref sbyte first = ref MemoryMarshal.GetReference(window.Slice(row * rowStride, columns * sums.Length));
+            int c = 0;
+            if (Avx512BW.IsSupported)
+            {
+                for (; c <= sums.Length - 16; c += 16)
+                {
+                    Vector512<int> sum = Vector512.LoadUnsafe(ref acc, (nuint)c);
+                    ref sbyte pixel = ref Unsafe.Add(ref first, c);
+                    for (int x = 0; x < columns; x++)
+                    {
+                        sum = Avx512F.Add(sum, Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref pixel)));
+                        pixel = ref Unsafe.Add(ref pixel, sums.Length);
+                    }
+
+                    sum.StoreUnsafe(ref acc, (nuint)c);
+                }
+            }
+
+            for (; c <= sums.Length - 4; c += 4)
+            {
+                Vector128<int> sum = Vector128.LoadUnsafe(ref acc, (nuint)c);
+                ref sbyte pixel = ref Unsafe.Add(ref first, c);
+                for (int x = 0; x < columns; x++)
+                {
+                    sum = Sse2.Add(sum, Sse41.ConvertToVector128Int32(Vector128.CreateScalarUnsafe(Four(ref pixel)).AsSByte()));
+                    pixel = ref Unsafe.Add(ref pixel, sums.Length);
+                }
+
+                sum.StoreUnsafe(ref acc, (nuint)c);
+            }
+
+            for (; c < sums.Length; c++)
+            {
+                for (int x = 0; x < columns; x++) sums[c] += Unsafe.Add(ref first, (x * sums.Length) + c);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> ScaleTerm(Vector512<int> doubled, Vector512<int> m, Vector512<int> n)
+    {
+        Vector512<long> half = Vector512.Create(1L << 31);
+        Vector512<long> even = Avx512F.Add(Avx512F.Multiply(doubled, m), half);
+        Vector512<long> odd = Avx512F.Add(Avx512F.Multiply(Avx512F.ShiftRightLogical(doubled.AsInt64(), 32).AsInt32(), m), half);
+        Vector512<int> y = Vector512.ConditionalSelect(Vector512.Create(0x00000000FFFFFFFFL).AsInt32(), Avx512F.ShiftRightLogical(even, 32).AsInt32(), odd.AsInt32());
+
+        // 2^(n − 1) and the sign's correction; neither for n = 0, where the count −1 shifts everything out.
+        Vector512<int> isShifted = Vector512.GreaterThan(n, Vector512<int>.Zero), rounding = Avx512F.ShiftLeftLogicalVariable(Vector512<int>.One, Avx512F.Subtract(n, Vector512<int>.One).AsUInt32());
+        y = Avx512F.Add(Avx512F.Add(y, rounding), Avx512F.And(Avx512F.ShiftRightArithmetic(y, 31), isShifted));
+        return Avx512F.ShiftRightArithmeticVariable(y, n.AsUInt32());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> ScaleTerm(Vector256<int> doubled, Vector256<int> m, Vector256<int> n)
+    {
+        Vector256<long> half = Vector256.Create(1L << 31);
+        Vector256<long> even = Avx2.Add(Avx2.Multiply(doubled, m), half);
+        Vector256<long> odd = Avx2.Add(Avx2.Multiply(Avx2.ShiftRightLogical(doubled.AsInt64(), 32).AsInt32(), m), half);
+        Vector256<int> y = Avx2.Blend(Avx2.ShiftRightLogical(even, 32).AsInt32(), odd.AsInt32(), 0xAA);
+
+        // 2^(n − 1) and the sign's correction; neither for n = 0, where the count −1 shifts everything out.
+        Vector256<int> isShifted = Vector256.GreaterThan(n, Vector256<int>.Zero), rounding = Avx2.ShiftLeftLogicalVariable(Vector256<int>.One, Avx2.Subtract(n, Vector256<int>.One).AsUInt32());
+        y = Avx2.Add(Avx2.Add(y, rounding), Avx2.And(Avx2.ShiftRightArithmetic(y, 31), isShifted));
+        return Avx2.ShiftRightArithmeticVariable(y, n.AsUInt32());
+    }
+}
