@@ -46,6 +46,14 @@ public static partial class VectorKernels
         ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
         ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, in Requantization requantization)
     {
+#if NET9_0_OR_GREATER
+        if (HasVnni(shape, channels))
+        {
+            ConvolveRowsVnni(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, requantization);
+            return;
+        }
+#endif
+
         int inputRow = shape.InputWidth * shape.InputChannels, outputRow = shape.OutputWidth * channels;
         int pairs = ((shape.FilterWidth * shape.InputChannels) + 1) / 2, taps = 2 * pairs * shape.FilterHeight;
         int most = shape.ConvolutionPixels(shape.OutputWidth), widenedRow = shape.Columns(most) * shape.InputChannels;
