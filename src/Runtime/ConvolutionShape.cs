@@ -43,8 +43,16 @@ readonly record struct ConvolutionShape(
     /// <summary>Bytes of an entry with the most channels.</summary>
     internal const int DepthwiseEntry = 128;
 
-    /// <summary>Bytes of stack that a convolution takes for windows of <paramref name="count"/> pixels.</summary>
-    internal int ConvolutionScratch(int count) => 2 * ((FilterHeight * Columns(ConvolutionPixels(count)) * InputChannels) + 1);
+    /// <summary>Bytes of stack that a convolution takes for some output rows, each of <paramref name="pixels"/> as the kernel sees it.</summary>
+    internal int ConvolutionScratch(int pixels, int rows) =>
+        2 * (((RunsDown(rows) ? Rows(rows) * Columns(OutputWidth) : FilterHeight * Columns(ConvolutionPixels(pixels))) * InputChannels) + 1);
+
+    /// <summary>True when tiles of pixels below each other leave less over than those of neighbours, and all rows fit into the memory.</summary>
+    internal bool RunsDown(int rows) =>
+        OutputWidth * TileTime(rows) < rows * TileTime(OutputWidth) && 2L * Rows(rows) * Columns(OutputWidth) * InputChannels <= Scratch;
+
+    /// <summary>Rows under the windows of output rows.</summary>
+    internal int Rows(int outputRows) => ((outputRows - 1) * StrideY) + FilterHeight;
 
     /// <summary>Bytes of stack that a depthwise convolution takes for windows of <paramref name="count"/> pixels.</summary>
     internal int DepthwiseScratch(int count) => (DepthwiseEntries(DepthwisePixels(count)) * DepthwiseEntry) + (DepthwiseRowsAtOnce * DepthwisePairs * (DepthwiseEntry + 12)) + 32;
@@ -73,6 +81,13 @@ readonly record struct ConvolutionShape(
 
         row = default;
         return false;
+    }
+
+    // What a run of pixels takes, in units of a pixel of the largest tile.
+    private static int TileTime(int pixels)
+    {
+        int left = pixels % VectorTile;
+        return pixels < 4 ? 2 * pixels : pixels - left + (left > 8 && pixels > VectorTile ? VectorTile : (left + 3) / 4 * 5);
     }
 
     // All pixels, or whole tiles of them.

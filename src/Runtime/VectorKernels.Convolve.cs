@@ -36,6 +36,10 @@ public static partial class VectorKernels
         {
             ConvolveRows(input, 0, output, 0, 1, row, outside, channels, filter, bias, requantization);
         }
+        else if (shape.RunsDown(rowEnd - rowBegin))
+        {
+            ConvolveColumns(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, requantization);
+        }
         else
         {
             ConvolveRows(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, requantization);
@@ -68,7 +72,7 @@ public static partial class VectorKernels
             Pairs = pairs,
             PixelBytes = 2 * shape.StrideX * shape.InputChannels,
             RowBytes = 2 * widenedRow,
-            Channels = channels,
+            OutputStep = channels,
         };
         for (int y = rowBegin; y < rowEnd; y++)
         {
@@ -83,34 +87,71 @@ public static partial class VectorKernels
                     else WidenRow(input.Slice((inputY - inputTop) * inputRow), shape.InputWidth, shape.InputChannels, (x * shape.StrideX) - shape.PadLeft, columns, outside, to);
                 }
 
-                // Sliced here, so that the tiles below stay inside.
                 Span<sbyte> stored = output.Slice(((y - rowBegin) * outputRow) + (x * channels), pixels * channels);
-                for (int oc = 0; oc < channels; oc += 16)
-                {
-                    int width = channels - oc > 8 ? 16 : 8;
-                    block.First = ref stored[oc];
-                    block.Filter = ref MemoryMarshal.GetReference(filter.Slice(oc * taps, width * taps));
-                    block.Bias = ref MemoryMarshal.GetReference(bias.Slice(oc, width));
-                    block.Channel = oc;
-                    block.PairBytes = 2 * width;
-                    block.Stored = Math.Min(width, channels - oc);
-                    if (width == 16 && Avx512BW.IsSupported)
-                    {
-                        Sum16(block, pixels);
-                        continue;
-                    }
-
-                    for (int lanes = block.Stored; lanes > 0; lanes -= 8)
-                    {
-                        block.Stored = Math.Min(8, lanes);
-                        Sum8(block, pixels);
-                        block.First = ref Unsafe.Add(ref block.First, 8);
-                        block.Filter = ref Unsafe.Add(ref block.Filter, 16);
-                        block.Bias = ref Unsafe.Add(ref block.Bias, 8);
-                        block.Channel += 8;
-                    }
-                }
+                for (int oc = 0; oc < channels; oc += 16) Sum(ref block, filter, bias, taps, oc, channels, stored, pixels);
             }
+        }
+    }
+
+    // As ConvolveRows with all rows widened first: runs of pixels go down the columns.
+    private static void ConvolveColumns(
+        ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
+        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, in Requantization requantization)
+    {
+        int inputRow = shape.InputWidth * shape.InputChannels, pixels = rowEnd - rowBegin, columns = shape.Columns(shape.OutputWidth);
+        int pairs = ((shape.FilterWidth * shape.InputChannels) + 1) / 2, taps = 2 * pairs * shape.FilterHeight;
+        int widenedRow = columns * shape.InputChannels, rows = shape.Rows(pixels);
+        Span<short> widened = stackalloc short[(rows * widenedRow) + 1];
+        for (int row = 0; row < rows; row++)
+        {
+            Span<short> to = widened.Slice(row * widenedRow, widenedRow);
+            int inputY = (rowBegin * shape.StrideY) - shape.PadTop + row;
+            if (inputY < 0 || inputY >= shape.InputHeight) to.Fill((short)(2 * outside));
+            else WidenRow(input.Slice((inputY - inputTop) * inputRow), shape.InputWidth, shape.InputChannels, -shape.PadLeft, columns, outside, to);
+        }
+
+        var block = new Block
+        {
+            Output = requantization,
+            Input = ref Unsafe.As<short, byte>(ref MemoryMarshal.GetReference(widened)),
+            Rows = shape.FilterHeight,
+            Pairs = pairs,
+            PixelBytes = 2 * shape.StrideY * widenedRow,
+            RowBytes = 2 * widenedRow,
+            OutputStep = shape.OutputWidth * channels,
+        };
+        for (int x = 0; x < shape.OutputWidth; x++)
+        {
+            Span<sbyte> stored = output.Slice(x * channels, ((pixels - 1) * block.OutputStep) + channels);
+            for (int oc = 0; oc < channels; oc += 16) Sum(ref block, filter, bias, taps, oc, channels, stored, pixels);
+            block.Input = ref Unsafe.AddByteOffset(ref block.Input, 2 * shape.StrideX * shape.InputChannels);
+        }
+    }
+
+    // The channels from oc on that make a block, of a run of pixels. The slices here keep the tiles inside.
+    private static void Sum(ref Block block, ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, int taps, int oc, int channels, Span<sbyte> stored, int pixels)
+    {
+        int width = channels - oc > 8 ? 16 : 8;
+        block.First = ref stored[oc];
+        block.Filter = ref MemoryMarshal.GetReference(filter.Slice(oc * taps, width * taps));
+        block.Bias = ref MemoryMarshal.GetReference(bias.Slice(oc, width));
+        block.Channel = oc;
+        block.PairBytes = 2 * width;
+        block.Stored = Math.Min(width, channels - oc);
+        if (width == 16 && Avx512BW.IsSupported)
+        {
+            Sum16(block, pixels);
+            return;
+        }
+
+        for (int lanes = block.Stored; lanes > 0; lanes -= 8)
+        {
+            block.Stored = Math.Min(8, lanes);
+            Sum8(block, pixels);
+            block.First = ref Unsafe.Add(ref block.First, 8);
+            block.Filter = ref Unsafe.Add(ref block.Filter, 16);
+            block.Bias = ref Unsafe.Add(ref block.Bias, 8);
+            block.Channel += 8;
         }
     }
 
@@ -211,29 +252,29 @@ public static partial class VectorKernels
                 c = ref Unsafe.AddByteOffset(ref c, rowGap);
             }
 
-            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.Channels);
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
             Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc1, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc2, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc3, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc4, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc5, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc6, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc7, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc8, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc9, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc10, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc11, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
         }
     }
@@ -271,13 +312,13 @@ public static partial class VectorKernels
                 a = ref Unsafe.AddByteOffset(ref a, rowGap);
             }
 
-            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.Channels);
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
             Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc1, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc2, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc3, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
         }
     }
@@ -312,7 +353,7 @@ public static partial class VectorKernels
                 a = ref Unsafe.AddByteOffset(ref a, rowGap);
             }
 
-            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.Channels);
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
             Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
         }
     }
@@ -366,29 +407,29 @@ public static partial class VectorKernels
                 c = ref Unsafe.AddByteOffset(ref c, rowGap);
             }
 
-            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.Channels);
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
             Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc1, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc2, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc3, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc4, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc5, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc6, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc7, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc8, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc9, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc10, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc11, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
         }
     }
@@ -426,13 +467,13 @@ public static partial class VectorKernels
                 a = ref Unsafe.AddByteOffset(ref a, rowGap);
             }
 
-            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.Channels);
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
             Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc1, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc2, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc3, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
         }
     }
@@ -467,7 +508,7 @@ public static partial class VectorKernels
                 a = ref Unsafe.AddByteOffset(ref a, rowGap);
             }
 
-            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.Channels);
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
             Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
         }
     }
@@ -514,13 +555,13 @@ public static partial class VectorKernels
                 a = ref Unsafe.AddByteOffset(ref a, rowGap);
             }
 
-            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.Channels);
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
             factors.Store(acc0, high0, block.Output, block.Channel, block.Stored, min, max, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             factors.Store(acc1, high1, block.Output, block.Channel, block.Stored, min, max, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             factors.Store(acc2, high2, block.Output, block.Channel, block.Stored, min, max, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             factors.Store(acc3, high3, block.Output, block.Channel, block.Stored, min, max, ref output);
         }
     }
@@ -558,7 +599,7 @@ public static partial class VectorKernels
                 a = ref Unsafe.AddByteOffset(ref a, rowGap);
             }
 
-            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.Channels);
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
             factors.Store(acc0, high0, block.Output, block.Channel, block.Stored, min, max, ref output);
         }
     }
@@ -597,7 +638,10 @@ public static partial class VectorKernels
         /// <summary>From the weights of a pair of taps to those of the next pair.</summary>
         public nint PairBytes;
 
-        /// <summary>The block's first channel, how many it stores, and all output channels of a pixel.</summary>
-        public int Channel, Stored, Channels;
+        /// <summary>The block's first channel, and how many it stores.</summary>
+        public int Channel, Stored;
+
+        /// <summary>From an output pixel to the next one of a run.</summary>
+        public int OutputStep;
     }
 }

@@ -37,7 +37,7 @@ public static partial class VectorKernels
             Pairs = pairs,
             PixelBytes = shape.StrideX * shape.InputChannels,
             RowBytes = unsignedRow,
-            Channels = channels,
+            OutputStep = channels,
             PairBytes = 32,
         };
         for (int y = rowBegin; y < rowEnd; y++)
@@ -189,27 +189,27 @@ public static partial class VectorKernels
                 window = ref Unsafe.AddByteOffset(ref window, rowBytes);
             }
 
-            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.Channels);
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
             Store16(
                 Scale(Avx2.Add(low0, low0), mLow, oddLow, halfLow, nLow), Scale(Avx2.Add(high0, high0), mHigh, oddHigh, halfHigh, nHigh),
                 zeroPoint, min, max, block.Stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store16(
                 Scale(Avx2.Add(low1, low1), mLow, oddLow, halfLow, nLow), Scale(Avx2.Add(high1, high1), mHigh, oddHigh, halfHigh, nHigh),
                 zeroPoint, min, max, block.Stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store16(
                 Scale(Avx2.Add(low2, low2), mLow, oddLow, halfLow, nLow), Scale(Avx2.Add(high2, high2), mHigh, oddHigh, halfHigh, nHigh),
                 zeroPoint, min, max, block.Stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store16(
                 Scale(Avx2.Add(low3, low3), mLow, oddLow, halfLow, nLow), Scale(Avx2.Add(high3, high3), mHigh, oddHigh, halfHigh, nHigh),
                 zeroPoint, min, max, block.Stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store16(
                 Scale(Avx2.Add(low4, low4), mLow, oddLow, halfLow, nLow), Scale(Avx2.Add(high4, high4), mHigh, oddHigh, halfHigh, nHigh),
                 zeroPoint, min, max, block.Stored, ref output);
-            output = ref Unsafe.Add(ref output, block.Channels);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
             Store16(
                 Scale(Avx2.Add(low5, low5), mLow, oddLow, halfLow, nLow), Scale(Avx2.Add(high5, high5), mHigh, oddHigh, halfHigh, nHigh),
                 zeroPoint, min, max, block.Stored, ref output);
@@ -266,7 +266,7 @@ public static partial class VectorKernels
                 window = ref Unsafe.AddByteOffset(ref window, rowBytes);
             }
 
-            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.Channels);
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
             Store16(
                 Scale(Avx2.Add(low0, low0), mLow, oddLow, halfLow, nLow), Scale(Avx2.Add(high0, high0), mHigh, oddHigh, halfHigh, nHigh),
                 zeroPoint, min, max, block.Stored, ref output);

@@ -19,6 +19,8 @@ public sealed class VectorKernelTests
     [InlineData(5, 5, 64, 1, 1, 64, 64)]
     [InlineData(29, 1, 6, 5, 1, 9, 9)]
     [InlineData(9, 9, 1, 10, 4, 20, 17)]
+    [InlineData(40, 3, 1, 10, 4, 24, 17)]
+    [InlineData(31, 5, 3, 3, 3, 16, 7)]
     [InlineData(3, 700, 20, 3, 3, 8, 8)]
     public void Convolutions_are_the_plain_sums(int height, int width, int inputs, int filterHeight, int filterWidth, int channels, int lessChannels)
     {
@@ -95,6 +97,51 @@ public sealed class VectorKernelTests
                 layer.Bias, layer.Multiplier, layer.Right, layer.ZeroPoint, layer.Min, layer.Max);
             Assert.Equal(expected, actual);
         }
+    }
+
+    [Fact]
+    public void Sums_and_differences_are_those_of_the_scalar_code()
+    {
+        if (!VectorKernels.IsSupported) return;
+        for (int seed = 0; seed < 300; seed++)
+        {
+            var random = new Random(seed);
+            ScaledTerm Term() => new(random.Next(-128, 128), random.Next(3) == 0 ? 1 << 30 : random.Next(1 << 30, int.MaxValue), random.Next(0, seed % 3 == 0 ? 32 : 9));
+            ScaledTerm first = Term(), second = Term(), sum = Term() with { Right = random.Next(seed % 2 == 0 ? 16 : 0, 32) };
+            sbyte[] a = Bytes(random, random.Next(0, 90)), b = Bytes(random, a.Length), expected = new sbyte[a.Length];
+            bool isDifference = random.Next(2) == 0;
+            int min = random.Next(-128, 0), max = random.Next(0, 128);
+            static int Scale(int value, ScaledTerm term) => FixedPoint.MultiplyByQuantizedMultiplier(value, term.Multiplier, -term.Right);
+            for (int i = 0; i < a.Length; i++)
+            {
+                int x = Scale((a[i] - first.ZeroPoint) << 20, first), y = Scale((b[i] - second.ZeroPoint) << 20, second);
+                expected[i] = (sbyte)Math.Clamp(Scale(isDifference ? x - y : x + y, sum) + sum.ZeroPoint, min, max);
+            }
+
+            // In place, as the arena's plan has it.
+            sbyte[] output = seed % 2 == 0 ? a : new sbyte[a.Length];
+            VectorKernels.Add(a, b, output, first, second, sum, isDifference, min, max);
+            Assert.Equal(expected, output);
+        }
+    }
+
+    [Theory]
+    [InlineData(1, 1, 1)]
+    [InlineData(25, 5, 64)]
+    [InlineData(3, 7, 23)]
+    [InlineData(2, 2, 47)]
+    public void Pixels_are_added_channel_by_channel(int rows, int columns, int channels)
+    {
+        if (!VectorKernels.IsSupported) return;
+        var random = new Random(rows);
+        int rowStride = (columns * channels) + 5;
+        sbyte[] window = Bytes(random, rows * rowStride);
+        int[] sums = [.. Enumerable.Range(0, channels)], expected = [.. sums];
+        for (int y = 0; y < rows; y++)
+        for (int x = 0; x < columns; x++)
+        for (int c = 0; c < channels; c++) expected[c] += window[(y * rowStride) + (x * channels) + c];
+        VectorKernels.AddPixels(window, rowStride, rows, columns, sums);
+        Assert.Equal(expected, sums);
     }
 
     /// <summary>A convolution of which some rows are computed from those input rows that they need.</summary>

@@ -135,6 +135,7 @@ internal sealed record Conv2D : Op
                 Groups = groups,
                 Shape = options.Vectors && !window.IsDilated ? rowLoop.Shape : null,
                 VectorPixels = rowLoop.VectorPixels,
+                VectorRows = window.OutputHeight,
                 Outside = input.ZeroPoint,
                 Unroll = unroll,
                 UnrollRows = unrollRows,

@@ -83,6 +83,9 @@ internal sealed record DotProducts
     /// <summary>Pixels of a row as the vector kernels see it.</summary>
     public required int VectorPixels { get; init; }
 
+    /// <summary>Output rows of one call.</summary>
+    public required int VectorRows { get; init; }
+
     /// <summary>The stored value outside the image.</summary>
     public int Outside { get; init; }
 
@@ -108,7 +111,7 @@ internal sealed record DotProducts
 
     private int Taps => Rows * PairLayout.Even(RowLength);
 
-    private int Scratch => Shape!.Value.ConvolutionScratch(VectorPixels);
+    private int Scratch => Shape!.Value.ConvolutionScratch(VectorPixels, VectorRows);
 
     private string Element => Output.Type.Keyword();
 

@@ -114,6 +114,7 @@ internal sealed record FullyConnected : Op
             Step = depth,
             Shape = options.Vectors ? new ConvolutionShape(1, rows, depth, 1, 1, 1, 1, 0, 0, rows) : null,
             VectorPixels = rows,
+            VectorRows = 1,
             Unroll = unroll,
             UnrollRows = unrollRows,
             FilterType = filterType,
