@@ -45,7 +45,7 @@ internal sealed class CompiledModel(ModelFile file, CompileOptions options, Equa
 
     public StatePlan State { get; init; } = StatePlan.None;
 
-    public ArenaPlan Plan { get; init; } = new(new Dictionary<int, Location>(), 0, 0, default);
+    public ArenaPlan Plan { get; init; } = new(new Dictionary<int, Location>(), 0, 0, true, default);
 
     public ModelCost Cost { get; init; } = new(file.Name, 0, 0, 0, 0, 0, 0, default);
 

@@ -28,6 +28,20 @@ public sealed class ArenaTests
     }
 
     [ModelTheory]
+    [InlineData("dscnn_mlperf_kws_int8", 16_000)]
+    [InlineData("vww_mobilenetv1_96_int8", 55_296)]
+    [InlineData("resnet8_cifar_int8", 36_864)]
+    [InlineData("person_detect_96_int8", 55_296)]
+    [InlineData("mobilenetv2_1.0_224_tf2ptq_int8", 1_505_280)]
+    public void Rows_over_their_inputs_take_less_than_tensors_side_by_side(string name, int most)
+    {
+        CompiledModel model = Engines.Compile(Models.File(name), "Model");
+        Assert.InRange(model.Plan.Bytes, model.Plan.LowerBound, most);
+        Assert.True(model.Plan.IsOptimal);
+        Assert.Equal(model.Plan.Locations.OrderBy(pair => pair.Key), Engines.Compile(Models.File(name), "Model").Plan.Locations.OrderBy(pair => pair.Key));
+    }
+
+    [ModelTheory]
     [InlineData("vww_mobilenetv1_96_int8", 3_750_000, 30_000)]
     [InlineData("fomo_mnv2_0.35_person_96_int8", 4_500_000, 9_500)]
     public void Dead_channels_are_not_computed(string name, long macs, long weights)

@@ -17,11 +17,14 @@ internal static class Program
 
           dotnet run -c Release --project tools/Report -- model.tflite …     these models
           dotnet run -c Release --project tools/Report > docs/models.md      the sample's and those of ../shared/models
+          dotnet run -c Release --project tools/Report -- --picture model.tflite > arena.svg
+                                                                             the arena of one model over time, as a picture
         """;
 
     private static int Main(string[] args)
     {
         Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+        if (args is ["--picture", var pictured]) return Draw(pictured);
         if (args.Any(arg => arg.StartsWith('-')))
         {
             Console.Error.WriteLine(Usage);
@@ -40,6 +43,14 @@ internal static class Program
 
         Console.Out.Write(Tables.Write(rows).ReplaceLineEndings("\n"));
         return failed ? 1 : 0;
+    }
+
+    private static int Draw(string path)
+    {
+        CompiledModel model = Compiler.Compile(ModelFile.Read(path), new CompileOptions { ClassName = "Model" }, CancellationToken.None);
+        foreach (Problem problem in model.Problems) Console.Error.WriteLine($"{path}: {problem.Message}");
+        if (model.Succeeded) Console.Out.Write(Picture.Write(model));
+        return model.Succeeded ? 0 : 1;
     }
 
     private static string[] Documented()

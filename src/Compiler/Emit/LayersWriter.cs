@@ -70,7 +70,8 @@ internal static class LayersWriter
         w.Line($"// parameters            {Number(m.Parameters)}");
         w.Line($"// working memory        {Number(m.WorkingBytes)} bytes: arena{(model.IsStateful ? ", state" : "")}, inputs and outputs");
         if (model.IsStateful) w.Line($"// state                 {Number(cost.State)} bytes, kept between inferences");
-        w.Line($"// peak of the arena     {Number(cost.Arena)} bytes, lower bound {Number(model.Plan.LowerBound)}");
+        string gap = model.Plan.IsOptimal ? "no placement is smaller" : $"at most {Number(cost.Arena - model.Plan.LowerBound)} above the smallest placement";
+        w.Line($"// peak of the arena     {Number(cost.Arena)} bytes, lower bound {Number(model.Plan.LowerBound)}: {gap}");
         w.Line($"// stack                 {Number(cost.Stack)} bytes");
         w.Line($"// flash                 {Number(cost.Flash)} bytes: tables {Number(cost.Tables)}, code about {Number(cost.Code)}");
         w.Line($"// MACs                  {Number(cost.Macs)}, FLOPs {Number(cost.Flops)}");
@@ -90,6 +91,13 @@ internal static class LayersWriter
             string name = InvariantText.Of($"{core} {megahertz} MHz");
             string time = (cost.Macs * cycles / (megahertz * 1000.0)).ToString("0.0", CultureInfo.InvariantCulture);
             w.Line($"// {name.PadRight(21)} about {time} ms at {cycles} cycles per MAC ({source})");
+        }
+
+        if (ArenaText.Write(model).Any())
+        {
+            w.Line("//");
+            w.Line("// The arena over time: layers from left to right, bytes upwards, a letter for each tensor, ^ where the most is needed.");
+            foreach (string line in ArenaText.Write(model)) w.Line(("// " + line).TrimEnd());
         }
 
         w.Line("//");
@@ -197,6 +205,12 @@ internal static class LayersWriter
             return;
         }
 
+        if (model.Plan.InPlace.TryGetValue(index, out RowOrder order))
+        {
+            WriteInPlace(w, model, layer, order, method, inputs[0], outputs[0], constants);
+            return;
+        }
+
         string last = InvariantText.Of($"{kernel.Rows}");
         if (kernel.Batch == 1)
         {
@@ -209,6 +223,22 @@ internal static class LayersWriter
         {
             string from = InvariantText.Of($"{inputs[0]}.Slice(image * {input}, {input})"), to = InvariantText.Of($"{outputs[0]}.Slice(image * {each}, {each})");
             Call(w, method, [from, "0", to, "0", last, .. constants]);
+        }
+    }
+
+    // The output lies over the input: each call writes only what no later call reads.
+    private static void WriteInPlace(
+        CodeWriter w, CompiledModel model, Layer layer, RowOrder order, string method, string input, string output, string[] constants)
+    {
+        int rows = layer.Kernel.Rows, step = order.RowsPerCall, length = model.Graph[layer.Outputs[0]].ElementCount / rows;
+        string loop = order.IsBackward
+            ? InvariantText.Of($"for (int row = {(rows - 1) / step * step}; row >= 0; row -= {step})")
+            : InvariantText.Of($"for (int row = 0; row < {rows}; row += {step})");
+        string end = rows % step == 0 ? (step == 1 ? "row + 1" : InvariantText.Of($"row + {step}")) : InvariantText.Of($"Math.Min(row + {step}, {rows})");
+        w.Line($"// In place, from the {(order.IsBackward ? "last" : "first")} row on: no row is overwritten before it was read for the last time.");
+        using (w.Block(loop))
+        {
+            Call(w, method, [input, "0", InvariantText.Of($"{output}.Slice(row * {length})"), "row", end, .. constants]);
         }
     }
 

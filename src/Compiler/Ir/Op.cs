@@ -55,8 +55,12 @@ internal abstract record Kernel
     /// <summary>The last part of the emitted method's name.</summary>
     public abstract string Name { get; }
 
-    /// <summary>Output rows of one image for a kernel that computes a range of rows, else 0: then it computes everything at once.</summary>
-    public virtual int Rows => 0;
+    /// <summary>The rows of its first input that each output row is computed from, for a kernel that computes a range of rows:
+    /// <c>(input, int inputTop, output, int rowBegin, int rowEnd, …)</c>. Null for one that computes everything at once.</summary>
+    public virtual Window2D? RowWindow => null;
+
+    /// <summary>Output rows of one image for a kernel that computes a range of rows, else 0.</summary>
+    public int Rows => RowWindow?.OutputHeight ?? 0;
 
     /// <summary>Images that a row kernel is called for.</summary>
     public virtual int Batch => 1;

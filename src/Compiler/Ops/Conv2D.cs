@@ -150,7 +150,7 @@ internal sealed record Conv2D : Op
     {
         public override string Name => Windows.Window.IsPointwise ? "Conv2D_Pointwise" : "Conv2D";
 
-        public override int Rows => Windows.Window.OutputHeight;
+        public override Window2D? RowWindow => Windows.Window;
 
         public override int Batch => Images;
 

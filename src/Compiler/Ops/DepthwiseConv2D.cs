@@ -131,7 +131,7 @@ internal sealed record DepthwiseConv2D : Op
     {
         public override string Name => "DepthwiseConv2D";
 
-        public override int Rows => Windows.Window.OutputHeight;
+        public override Window2D? RowWindow => Windows.Window;
 
         public override int Batch => Images;
 

@@ -70,7 +70,7 @@ internal sealed record PoolKernel(bool IsAverage, int Offset, int Images, Window
 {
     public override string Name => IsAverage ? "AveragePool2D" : "MaxPool2D";
 
-    public override int Rows => Windows.Window.OutputHeight;
+    public override Window2D? RowWindow => Windows.Window;
 
     public override int Batch => Images;
 

@@ -39,7 +39,9 @@ internal sealed class ChannelRanges
         foreach (Op op in graph.Ops)
         {
             if (Sums.Of(graph, op) is { } sums) ranges._sums[op.Outputs[0]] = sums;
-            Interval[]? output = op.Outputs.Count == 1 && graph[op.Outputs[0]].Type == ElementType.Int8 ? ranges.Output(op) : null;
+            // A variable holds what an earlier inference or a reset put there, too.
+            bool isVariable = graph[graph.Root(op.Outputs[0])].IsVariable;
+            Interval[]? output = !isVariable && op.Outputs.Count == 1 && graph[op.Outputs[0]].Type == ElementType.Int8 ? ranges.Output(op) : null;
             if (output is not null) ranges._ranges[op.Outputs[0]] = output;
         }
 

@@ -50,13 +50,16 @@ internal sealed class ConstantChannels
 
     private void Tie()
     {
-        foreach (int id in _graph.Inputs.Concat(_graph.Ops.SelectMany(op => op.Outputs)))
+        int[] written = [.. _graph.Ops.SelectMany(op => op.Outputs).Distinct()];
+        int[] read = [.. _graph.Inputs.Concat(_graph.Ops.SelectMany(op => op.Inputs)).Where(id => id >= 0 && !_graph[id].IsConstant).Distinct().Except(written)];
+        foreach (int id in read.Concat(written))
         {
             _first[id] = _parents.Count;
             _parents.AddRange(Enumerable.Range(_parents.Count, ChannelRanges.Channels(_graph[id])));
         }
 
-        foreach (int id in _graph.Inputs.Concat(_graph.Outputs)) NeedAll(id);
+        // What no operator writes has all its channels, and so has what the next inference reads.
+        foreach (int id in read.Concat(_graph.Outputs).Concat(written.Where(id => _graph[_graph.Root(id)].IsVariable))) NeedAll(id);
         foreach (Op op in _graph.Ops)
         {
             if (_ranges.SumsOf(op.Outputs[0]) is { } sums)

@@ -18,22 +18,29 @@ internal enum Place
 /// <summary>Where a tensor's bytes are: in the caller's span of that index, or in the arena or the state from that offset on.</summary>
 internal readonly record struct Location(Place Place, int At);
 
-/// <summary>A piece of the arena and the layers it is needed for, both inclusive.</summary>
-internal readonly record struct Buffer(int Bytes, int Alignment, int First, int Last);
+/// <summary>How a layer computes over its own input: so many output rows for each call, from the first row on or from the last back.</summary>
+internal readonly record struct RowOrder(int RowsPerCall, bool IsBackward);
 
 /// <summary>Where every tensor is.</summary>
 /// <param name="Locations">By tensor id; tensors that no longer exist have none.</param>
 /// <param name="Bytes">The arena's size.</param>
-/// <param name="LowerBound">No plan with these buffers is smaller: the most bytes that live during one layer.</param>
-/// <param name="Live">Bytes that live in the arena during each layer.</param>
-internal sealed record ArenaPlan(IReadOnlyDictionary<int, Location> Locations, int Bytes, int LowerBound, EquatableArray<int> Live);
+/// <param name="LowerBound">No plan of these layers is smaller: the most bytes that one layer needs.</param>
+/// <param name="IsOptimal">No placement of these tensors is smaller, by the lower bound or by an exhaustive search.</param>
+/// <param name="Live">Bytes that each layer needs at least: what lives then, less what input and output can share.</param>
+internal sealed record ArenaPlan(
+    IReadOnlyDictionary<int, Location> Locations, int Bytes, int LowerBound, bool IsOptimal, EquatableArray<int> Live)
+{
+    /// <summary>By layer: those whose output lies over the input that dies there.</summary>
+    public IReadOnlyDictionary<int, RowOrder> InPlace { get; init; } = new Dictionary<int, RowOrder>();
+}
 
 /// <summary>Gives every tensor that a layer writes a place in the arena, so that tensors alive at the same time do not overlap.</summary>
 /// <remarks>
-/// A tensor lives from the layer that writes it to the last that reads it. Inputs and outputs live in the caller's spans. An
-/// output takes over the bytes of an input that dies there, where the kernel allows it. Buffers are then placed one by one,
-/// each at the lowest free offset among those it meets in time, in several orders; the smallest result stays. This is the
-/// greedy-by-size planner of TFLite Micro (greedy_memory_planner.h) with more orders tried. The order of layers is the file's.
+/// <para>A tensor lives from the layer that writes it to the last that reads it. Inputs and outputs live in the
+/// caller's spans.</para>
+/// <para>An elementwise output takes over the bytes of an input of equal size that dies there. The output of a layer that computes row by
+/// row may lie over its dying input so far apart that every call writes only what no later call reads (<see cref="RowOverlaps"/>);
+/// as few layers do so as give the same arena. <see cref="PlaceBuffers"/> finds the offsets.</para>
 /// </remarks>
 internal static class PlanArena
 {
@@ -78,9 +85,10 @@ internal static class PlanArena
             }
         }
 
-        int[] live = [.. Enumerable.Range(0, layers.Count).Select(layer => buffers.Where(b => b.First <= layer && layer <= b.Last).Sum(b => b.Bytes))];
-        int lowerBound = live.Length == 0 ? 0 : live.Max();
-        int[] offsets = Assign(buffers, lowerBound);
+        IReadOnlyList<Overlap> possible = options.KeepTensors ? [] : RowOverlaps.Of(graph, layers, bufferOf, buffers);
+        (int[] offsets, IReadOnlyList<Overlap> overlaps, bool isOptimal) = Assign(buffers, possible);
+        var placed = new PlaceBuffers(buffers, possible);
+        int[] live = [.. Enumerable.Range(0, layers.Count).Select(layer => layer < placed.Need.Count ? placed.Need[layer] : 0)];
         foreach (KeyValuePair<int, int> pair in bufferOf) locations[pair.Key] = new Location(Place.Arena, offsets[pair.Value]);
         for (int id = 0; id < graph.Tensors.Count; id++)
         {
@@ -88,8 +96,46 @@ internal static class PlanArena
             else if (graph[id].ViewOf >= 0 && locations.TryGetValue(graph.Root(id), out Location root)) locations[id] = root;
         }
 
-        return new ArenaPlan(locations, Extent(buffers, offsets), lowerBound, live);
+        return new ArenaPlan(locations, placed.Extent(offsets), placed.LowerBound, isOptimal, live)
+        {
+            InPlace = overlaps.ToDictionary(o => o.Layer, o => RowOverlaps.Order(graph, layers[o.Layer], isBackward: offsets[o.Output] > offsets[o.Input])),
+        };
     }
+
+    // Offsets, and the overlaps that they make use of.
+    private static (int[] Offsets, IReadOnlyList<Overlap> Overlaps, bool IsOptimal) Assign(IReadOnlyList<Buffer> buffers, IReadOnlyList<Overlap> possible)
+    {
+        var all = new PlaceBuffers(buffers, possible);
+        int[] best = new PlaceBuffers(buffers, []).Run(thorough: possible.Count == 0, out bool isOptimal);
+        if (possible.Count == 0 || all.Extent(best) == all.LowerBound) return (best, [], isOptimal);
+
+        int[] overlapping = all.Run(thorough: true, out isOptimal);
+        if (all.Extent(overlapping) < all.Extent(best))
+        {
+            // Leave out what is not worth it, the last layers first.
+            best = overlapping;
+            var kept = new List<Overlap>(possible);
+            for (int i = possible.Count - 1; i >= 0 && possible.Count * buffers.Count <= MostLeftOut; i--)
+            {
+                Overlap[] fewer = [.. kept.Where(o => o != possible[i])];
+                int[] offsets = new PlaceBuffers(buffers, fewer).Run(thorough: false, out _);
+                if (all.Extent(offsets) > all.Extent(best)) continue;
+                best = offsets;
+                kept = [.. fewer];
+            }
+        }
+        else
+        {
+            int[] apart = new PlaceBuffers(buffers, []).Run(thorough: true, out _);
+            if (all.Extent(apart) <= all.Extent(best)) best = apart;
+        }
+
+        bool Shares(Overlap o) => best[o.Input] < best[o.Output] + buffers[o.Output].Bytes && best[o.Output] < best[o.Input] + buffers[o.Input].Bytes;
+        return (best, [.. possible.Where(Shares)], isOptimal);
+    }
+
+    // Layers times buffers up to which it is tried to leave out single overlaps.
+    private const int MostLeftOut = 1 << 16;
 
     // The buffer of an input that the kernel may overwrite: it dies here and is the arena's, of the same size.
     private static int TakeOver(
@@ -105,56 +151,4 @@ internal static class PlanArena
 
         return -1;
     }
-
-    /// <summary>Offsets for buffers: the best of several orders, at once when one reaches the lower bound.</summary>
-    public static int[] Assign(IReadOnlyList<Buffer> buffers, int lowerBound)
-    {
-        IEnumerable<int> all = Enumerable.Range(0, buffers.Count);
-        Func<Buffer, long>[] keys =
-        [
-            b => b.Bytes,
-            b => (long)b.Bytes * (b.Last - b.First + 1),
-            b => b.Last - b.First,
-            b => -b.First,
-            b => b.Last,
-        ];
-        int[] best = [];
-        int bestExtent = int.MaxValue;
-        foreach (Func<Buffer, long> key in keys)
-        {
-            int[] offsets = Assign(buffers, all.OrderByDescending(i => key(buffers[i])).ThenByDescending(i => buffers[i].Bytes).ThenBy(i => i));
-            int extent = Extent(buffers, offsets);
-            if (extent >= bestExtent) continue;
-            best = offsets;
-            bestExtent = extent;
-            if (extent == lowerBound) break;
-        }
-
-        return best;
-    }
-
-    private static int[] Assign(IReadOnlyList<Buffer> buffers, IEnumerable<int> order)
-    {
-        int[] offsets = new int[buffers.Count];
-        var placed = new List<int>();
-        foreach (int i in order)
-        {
-            Buffer buffer = buffers[i];
-            int offset = 0;
-            foreach (int j in placed.Where(j => buffers[j].First <= buffer.Last && buffer.First <= buffers[j].Last).OrderBy(j => offsets[j]))
-            {
-                if (offset + buffer.Bytes <= offsets[j]) break;
-                int after = offsets[j] + buffers[j].Bytes;
-                offset = Math.Max(offset, (after + buffer.Alignment - 1) / buffer.Alignment * buffer.Alignment);
-            }
-
-            offsets[i] = offset;
-            placed.Add(i);
-        }
-
-        return offsets;
-    }
-
-    private static int Extent(IReadOnlyList<Buffer> buffers, int[] offsets) =>
-        buffers.Count == 0 ? 0 : Enumerable.Range(0, buffers.Count).Max(i => offsets[i] + buffers[i].Bytes);
 }

@@ -23,22 +23,71 @@ public sealed class PlanArenaTests
                     return new Buffer(draw.Int(1, 50) * alignment, alignment, first, draw.Int(first, 14));
                 }),
             ];
-            int lowerBound = Enumerable.Range(0, 15).Max(layer => buffers.Where(b => b.First <= layer && layer <= b.Last).Sum(b => b.Bytes));
-            int[] offsets = PlanArena.Assign(buffers, lowerBound);
+            // Some that meet in one step only may overlap by a distance.
+            Overlap[] overlaps =
+            [
+                .. buffers.Select((output, to) => (to, from: System.Array.FindIndex(buffers, input => input.Last == output.First && input.First < output.First && draw.Chance(2))))
+                    .Where(pair => pair.from >= 0 && pair.from != pair.to).DistinctBy(pair => pair.from)
+                    .Select(pair => new Overlap(buffers[pair.to].First, pair.from, pair.to, draw.Int(1, buffers[pair.to].Bytes), draw.Int(1, buffers[pair.from].Bytes))),
+            ];
+            var place = new PlaceBuffers(buffers, overlaps);
+            int[] offsets = place.Run(thorough: true, out bool isOptimal), quick = place.Run(thorough: false, out _);
             int extent = buffers.Select((b, i) => offsets[i] + b.Bytes).Max();
-            Assert.True(extent >= lowerBound);
+            Assert.True(extent >= place.LowerBound && extent <= place.Extent(quick));
+            Assert.True(isOptimal || extent > place.LowerBound);
             Assert.True(extent <= buffers.Sum(b => b.Bytes + b.Alignment - 1));
             for (int i = 0; i < buffers.Length; i++)
             {
                 Assert.Equal(0, offsets[i] % buffers[i].Alignment);
-                for (int j = 0; j < i; j++)
+                for (int j = 0; j < buffers.Length; j++)
                 {
-                    bool meetInTime = buffers[i].First <= buffers[j].Last && buffers[j].First <= buffers[i].Last;
-                    bool meetInSpace = offsets[i] < offsets[j] + buffers[j].Bytes && offsets[j] < offsets[i] + buffers[i].Bytes;
-                    Assert.False(meetInTime && meetInSpace, $"seed {Draw.Seed}, run {run}: {buffers[i]} at {offsets[i]} and {buffers[j]} at {offsets[j]}");
+                    if (i == j || buffers[i].First > buffers[j].Last || buffers[j].First > buffers[i].Last || offsets[i] > offsets[j]) continue;
+                    int distance = overlaps.Where(o => (o.Output, o.Input) == (i, j)).Select(o => o.Before)
+                        .Concat(overlaps.Where(o => (o.Input, o.Output) == (i, j)).Select(o => o.After)).DefaultIfEmpty(buffers[i].Bytes).First();
+                    Assert.True(offsets[i] + distance <= offsets[j], $"seed {Draw.Seed}, run {run}: {buffers[i]} at {offsets[i]} and {buffers[j]} at {offsets[j]}");
                 }
             }
         }
+    }
+
+    [Fact]
+    public void Small_placements_are_optimal()
+    {
+        var draw = new Draw(901);
+        int gained = 0;
+        for (int run = 0; run < 300; run++)
+        {
+            Buffer[] buffers =
+            [
+                .. Enumerable.Range(0, draw.Int(2, 9)).Select(_ =>
+                {
+                    int first = draw.Int(0, 9);
+                    return new Buffer(draw.Int(1, 4), 1, first, draw.Int(first, System.Math.Min(9, first + 4)));
+                }),
+            ];
+            var place = new PlaceBuffers(buffers, []);
+            int extent = place.Extent(place.Run(thorough: true, out bool isOptimal));
+            Assert.True(isOptimal);
+            Assert.False(Fits(buffers, new int[buffers.Length], 0, extent - 1), $"seed {Draw.Seed}, run {run}: {extent} bytes are too many");
+            if (extent < place.Extent(place.Run(thorough: false, out _))) gained++;
+        }
+
+        Assert.InRange(gained, 1, 300);
+    }
+
+    // Whether any offsets do, by trying all.
+    private static bool Fits(Buffer[] buffers, int[] offsets, int count, int most)
+    {
+        if (count == buffers.Length) return true;
+        for (offsets[count] = 0; offsets[count] + buffers[count].Bytes <= most; offsets[count]++)
+        {
+            bool isFree = Enumerable.Range(0, count).All(j =>
+                buffers[j].First > buffers[count].Last || buffers[count].First > buffers[j].Last ||
+                offsets[j] + buffers[j].Bytes <= offsets[count] || offsets[count] + buffers[count].Bytes <= offsets[j]);
+            if (isFree && Fits(buffers, offsets, count + 1, most)) return true;
+        }
+
+        return false;
     }
 
     [Fact]

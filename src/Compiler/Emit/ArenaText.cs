@@ -1,0 +1,67 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Text;
+using Etch.Ir;
+using Etch.Passes;
+
+namespace Etch.Emit;
+
+/// <summary>A tensor in the arena: its bytes and the layers it is needed for, both inclusive.</summary>
+internal sealed record Life(string Name, int At, int Bytes, int First, int Last);
+
+/// <summary>The arena over time as text: layers from left to right, offsets from bottom to top.</summary>
+internal static class ArenaText
+{
+    private const int Rows = 12, Columns = 100;
+
+    /// <summary>What lies in the arena, by the layer that writes it first.</summary>
+    public static IReadOnlyList<Life> Lives(CompiledModel model)
+    {
+        var lives = new Dictionary<int, Life>();
+        for (int layer = 0; layer < model.Layers.Count; layer++)
+        {
+            foreach (int root in model.Layers[layer].Inputs.Concat(model.Layers[layer].Outputs).Select(model.Graph.Root))
+            {
+                if (!model.Plan.Locations.TryGetValue(root, out Location location) || location.Place != Place.Arena) continue;
+                Tensor tensor = model.Graph[root];
+                lives[root] = lives.TryGetValue(root, out Life? life) ? life with { Last = layer } : new Life(tensor.Name, location.At, tensor.ByteCount, layer, layer);
+            }
+        }
+
+        int last = model.Options.KeepTensors ? model.Layers.Count - 1 : 0;
+        return [.. lives.Values.Select(life => life with { Last = Math.Max(life.Last, last) }).OrderBy(life => life.First).ThenBy(life => life.At)];
+    }
+
+    /// <summary>A letter for each tensor where it lies, a dot where nothing does; <c>^</c> below the layers that need the most.</summary>
+    /// <returns>No lines for models without an arena or with more layers than fit.</returns>
+    public static IEnumerable<string> Write(CompiledModel model)
+    {
+        int layers = model.Layers.Count, bytes = model.Plan.Bytes;
+        if (bytes == 0 || layers > Columns) yield break;
+
+        int width = Math.Min(4, Columns / layers);
+        IReadOnlyList<Life> lives = Lives(model);
+        for (int row = Rows - 1; row >= 0; row--)
+        {
+            // The byte in the middle of the row.
+            long at = ((2L * row) + 1) * bytes / (2 * Rows);
+            var line = new StringBuilder();
+            for (int layer = 0; layer < layers; layer++)
+            {
+                // Where an output lies over its input, the output is shown.
+                int found = -1;
+                for (int i = 0; i < lives.Count; i++)
+                {
+                    if (lives[i].First <= layer && layer <= lives[i].Last && lives[i].At <= at && at < lives[i].At + lives[i].Bytes) found = i;
+                }
+
+                line.Append(found < 0 ? '.' : (char)('a' + (found % 26)), width);
+            }
+
+            yield return InvariantText.Of($"{Names.Number((long)(row + 1) * bytes / Rows).PadLeft(11)} {line}");
+        }
+
+        yield return new string(' ', 12) + string.Concat(Enumerable.Range(0, layers).Select(layer => new string(model.Plan.Live[layer] == model.Plan.LowerBound ? '^' : ' ', width))).TrimEnd();
+    }
+}

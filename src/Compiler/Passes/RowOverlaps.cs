@@ -1,0 +1,71 @@
+using System;
+using System.Collections.Generic;
+using Etch.Ir;
+
+namespace Etch.Passes;
+
+/// <summary>How near to its dying input the output of a layer may lie that computes row by row.</summary>
+/// <remarks>
+/// The layer is called for some rows at a time. A call reads only the input rows under its windows and writes only its output rows,
+/// in any order; so nothing is lost when no call writes what it reads itself or what a later call reads. From the first row on,
+/// call k with the output rows from a to b reads input rows from f(k) on, and so do all later calls: output row b − 1 has to end
+/// before input row f(k) begins, the output therefore begins max(b · output row − f(k) · input row) bytes before the input. From the last row
+/// back, the calls still to come read input rows up to l(k): the output begins max(l(k) · input row − a · output row) bytes after it.
+/// </remarks>
+internal static class RowOverlaps
+{
+    // Calls compute at least so many pixels: kernels take them by tiles.
+    private const int PixelsPerCall = 16;
+
+    public static IReadOnlyList<Overlap> Of(Graph graph, IReadOnlyList<Layer> layers, IReadOnlyDictionary<int, int> bufferOf, IReadOnlyList<Buffer> buffers)
+    {
+        var overlaps = new List<Overlap>();
+        for (int i = 0; i < layers.Count; i++)
+        {
+            Layer layer = layers[i];
+            if (Window(layer) is null || layer.Inputs.Count != 1 || layer.Outputs.Count != 1) continue;
+            int input = graph.Root(layer.Inputs[0]), output = graph.Root(layer.Outputs[0]);
+            if (!bufferOf.TryGetValue(input, out int from) || !bufferOf.TryGetValue(output, out int to) || from == to) continue;
+            bool isWhole = buffers[from].Bytes == graph[layer.Inputs[0]].ByteCount && buffers[to].Bytes == graph[layer.Outputs[0]].ByteCount;
+            if (!isWhole || buffers[from].Last != i || buffers[to].First != i) continue;
+
+            (int before, int after) = Distances(graph, layer);
+            bool saves = before < buffers[to].Bytes || after < buffers[from].Bytes;
+            if (saves) overlaps.Add(new Overlap(i, from, to, before, after));
+        }
+
+        return overlaps;
+    }
+
+    /// <summary>How a layer is called whose output lies over its input.</summary>
+    public static RowOrder Order(Graph graph, Layer layer, bool isBackward) => new(RowsPerCall(Window(layer)!), isBackward);
+
+    // The window of a layer that is called once for one image, else null.
+    private static Window2D? Window(Layer layer) => layer.Kernel.Batch == 1 ? layer.Kernel.RowWindow : null;
+
+    private static int RowsPerCall(Window2D window) => Math.Min(window.OutputHeight, (PixelsPerCall + window.OutputWidth - 1) / window.OutputWidth);
+
+    private static (int Before, int After) Distances(Graph graph, Layer layer)
+    {
+        Window2D window = Window(layer)!;
+        long inputRow = graph[layer.Inputs[0]].ByteCount / window.InputHeight, outputRow = graph[layer.Outputs[0]].ByteCount / window.OutputHeight;
+        int rows = RowsPerCall(window);
+        long before = 0, after = 0;
+        for (int begin = 0; begin < window.OutputHeight; begin += rows)
+        {
+            int end = Math.Min(begin + rows, window.OutputHeight);
+            before = Math.Max(before, (end * outputRow) - (Rows(window, begin, window.OutputHeight).First * inputRow));
+            after = Math.Max(after, (Rows(window, 0, end).End * inputRow) - (begin * outputRow));
+        }
+
+        return ((int)before, (int)after);
+    }
+
+    // The input rows under the windows of output rows.
+    private static (int First, int End) Rows(Window2D window, int begin, int end)
+    {
+        int Inside(long row) => (int)Math.Max(0, Math.Min(window.InputHeight, row));
+        long reach = (window.FilterHeight - 1L) * window.DilationY;
+        return (Inside(((long)begin * window.StrideY) - window.PadTop), Inside(((end - 1L) * window.StrideY) - window.PadTop + reach + 1));
+    }
+}
