@@ -150,41 +150,49 @@ internal static class Program
             double macs;
             if (Avx512BW.IsSupported)
             {
-                Vector512<short> x = Vector512.Create((short)trial), y = Vector512.Create((short)3);
-                Vector512<int> a = default, b = default, c = default, d = default, e = default, f = default, g = default, h = default;
-                for (int i = 0; i < Rounds; i++)
+                Vector512<short> y = Vector512.Create((short)3);
+                Vector512<int> a = Vector512.Create(trial + 0), b = Vector512.Create(trial + 1), c = Vector512.Create(trial + 2), d = Vector512.Create(trial + 3), e = Vector512.Create(trial + 4), f = Vector512.Create(trial + 5), g = Vector512.Create(trial + 6), h = Vector512.Create(trial + 7), i = Vector512.Create(trial + 8), j = Vector512.Create(trial + 9), k = Vector512.Create(trial + 10), l = Vector512.Create(trial + 11);
+                for (int round = 0; round < Rounds; round++)
                 {
-                    a += Avx512BW.MultiplyAddAdjacent(x, y);
-                    b += Avx512BW.MultiplyAddAdjacent(x, a.AsInt16());
-                    c += Avx512BW.MultiplyAddAdjacent(x, b.AsInt16());
-                    d += Avx512BW.MultiplyAddAdjacent(y, a.AsInt16());
-                    e += Avx512BW.MultiplyAddAdjacent(y, b.AsInt16());
-                    f += Avx512BW.MultiplyAddAdjacent(x, c.AsInt16());
-                    g += Avx512BW.MultiplyAddAdjacent(y, c.AsInt16());
-                    h += Avx512BW.MultiplyAddAdjacent(y, d.AsInt16());
+                    a += Avx512BW.MultiplyAddAdjacent(a.AsInt16(), y);
+                    b += Avx512BW.MultiplyAddAdjacent(b.AsInt16(), y);
+                    c += Avx512BW.MultiplyAddAdjacent(c.AsInt16(), y);
+                    d += Avx512BW.MultiplyAddAdjacent(d.AsInt16(), y);
+                    e += Avx512BW.MultiplyAddAdjacent(e.AsInt16(), y);
+                    f += Avx512BW.MultiplyAddAdjacent(f.AsInt16(), y);
+                    g += Avx512BW.MultiplyAddAdjacent(g.AsInt16(), y);
+                    h += Avx512BW.MultiplyAddAdjacent(h.AsInt16(), y);
+                    i += Avx512BW.MultiplyAddAdjacent(i.AsInt16(), y);
+                    j += Avx512BW.MultiplyAddAdjacent(j.AsInt16(), y);
+                    k += Avx512BW.MultiplyAddAdjacent(k.AsInt16(), y);
+                    l += Avx512BW.MultiplyAddAdjacent(l.AsInt16(), y);
                 }
 
-                sink += (a + b + c + d + e + f + g + h)[0];
-                macs = 32.0 * 8 * Rounds;
+                sink += (a + b + c + d + e + f + g + h + i + j + k + l)[0];
+                macs = 32.0 * 12 * Rounds;
             }
             else if (Avx2.IsSupported)
             {
-                Vector256<short> x = Vector256.Create((short)trial), y = Vector256.Create((short)3);
-                Vector256<int> a = default, b = default, c = default, d = default, e = default, f = default, g = default, h = default;
-                for (int i = 0; i < Rounds; i++)
+                Vector256<short> y = Vector256.Create((short)3);
+                Vector256<int> a = Vector256.Create(trial + 0), b = Vector256.Create(trial + 1), c = Vector256.Create(trial + 2), d = Vector256.Create(trial + 3), e = Vector256.Create(trial + 4), f = Vector256.Create(trial + 5), g = Vector256.Create(trial + 6), h = Vector256.Create(trial + 7), i = Vector256.Create(trial + 8), j = Vector256.Create(trial + 9), k = Vector256.Create(trial + 10), l = Vector256.Create(trial + 11);
+                for (int round = 0; round < Rounds; round++)
                 {
-                    a += Avx2.MultiplyAddAdjacent(x, y);
-                    b += Avx2.MultiplyAddAdjacent(x, a.AsInt16());
-                    c += Avx2.MultiplyAddAdjacent(x, b.AsInt16());
-                    d += Avx2.MultiplyAddAdjacent(y, a.AsInt16());
-                    e += Avx2.MultiplyAddAdjacent(y, b.AsInt16());
-                    f += Avx2.MultiplyAddAdjacent(x, c.AsInt16());
-                    g += Avx2.MultiplyAddAdjacent(y, c.AsInt16());
-                    h += Avx2.MultiplyAddAdjacent(y, d.AsInt16());
+                    a += Avx2.MultiplyAddAdjacent(a.AsInt16(), y);
+                    b += Avx2.MultiplyAddAdjacent(b.AsInt16(), y);
+                    c += Avx2.MultiplyAddAdjacent(c.AsInt16(), y);
+                    d += Avx2.MultiplyAddAdjacent(d.AsInt16(), y);
+                    e += Avx2.MultiplyAddAdjacent(e.AsInt16(), y);
+                    f += Avx2.MultiplyAddAdjacent(f.AsInt16(), y);
+                    g += Avx2.MultiplyAddAdjacent(g.AsInt16(), y);
+                    h += Avx2.MultiplyAddAdjacent(h.AsInt16(), y);
+                    i += Avx2.MultiplyAddAdjacent(i.AsInt16(), y);
+                    j += Avx2.MultiplyAddAdjacent(j.AsInt16(), y);
+                    k += Avx2.MultiplyAddAdjacent(k.AsInt16(), y);
+                    l += Avx2.MultiplyAddAdjacent(l.AsInt16(), y);
                 }
 
-                sink += (a + b + c + d + e + f + g + h)[0];
-                macs = 16.0 * 8 * Rounds;
+                sink += (a + b + c + d + e + f + g + h + i + j + k + l)[0];
+                macs = 16.0 * 12 * Rounds;
             }
             else
             {

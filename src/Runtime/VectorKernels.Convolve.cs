@@ -228,7 +228,7 @@ public static partial class VectorKernels
             {
                 for (int pair = block.Pairs; pair > 0; pair--)
                 {
-                    Vector512<short> weights = Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref w));
+                    Vector512<short> weights = Weights512(ref w);
                     acc0 = Avx512F.Add(acc0, Avx512BW.MultiplyAddAdjacent(Pair512(ref a), weights));
                     acc1 = Avx512F.Add(acc1, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.AddByteOffset(ref a, step)), weights));
                     acc2 = Avx512F.Add(acc2, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.AddByteOffset(ref a, step2)), weights));
@@ -300,7 +300,7 @@ public static partial class VectorKernels
             {
                 for (int pair = block.Pairs; pair > 0; pair--)
                 {
-                    Vector512<short> weights = Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref w));
+                    Vector512<short> weights = Weights512(ref w);
                     acc0 = Avx512F.Add(acc0, Avx512BW.MultiplyAddAdjacent(Pair512(ref a), weights));
                     acc1 = Avx512F.Add(acc1, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.AddByteOffset(ref a, step)), weights));
                     acc2 = Avx512F.Add(acc2, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.AddByteOffset(ref a, step2)), weights));
@@ -328,7 +328,7 @@ public static partial class VectorKernels
     private static void Tiles1x16(in Block block, int first, int end)
     {
         nint step = block.PixelBytes;
-        nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
+        nint rowGap = block.RowBytes - (4 * block.Pairs);
         Vector512<int> start = Vector512.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier512(block.Channel), n = block.Output.Right512(block.Channel);
         start = Avx512F.Add(start, start);
         Vector512<int> oddM = Avx512F.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
@@ -339,20 +339,32 @@ public static partial class VectorKernels
         {
             ref byte a = ref Unsafe.AddByteOffset(ref block.Input, pixel * step);
             ref sbyte w = ref block.Filter;
-            Vector512<int> acc0 = start;
+            Vector512<int> acc0 = start, acc1 = Vector512<int>.Zero, acc2 = acc1, acc3 = acc1;
             for (int row = block.Rows; row > 0; row--)
             {
-                for (int pair = block.Pairs; pair > 0; pair--)
+                // Four sums hide the addition's latency.
+                int pair = block.Pairs;
+                for (; pair >= 4; pair -= 4)
                 {
-                    Vector512<short> weights = Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref w));
-                    acc0 = Avx512F.Add(acc0, Avx512BW.MultiplyAddAdjacent(Pair512(ref a), weights));
-                    w = ref Unsafe.Add(ref w, stride);
+                    acc0 = Avx512F.Add(acc0, Avx512BW.MultiplyAddAdjacent(Pair512(ref a), Weights512(ref w)));
+                    acc1 = Avx512F.Add(acc1, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.Add(ref a, 4)), Weights512(ref Unsafe.Add(ref w, 32))));
+                    acc2 = Avx512F.Add(acc2, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.Add(ref a, 8)), Weights512(ref Unsafe.Add(ref w, 64))));
+                    acc3 = Avx512F.Add(acc3, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.Add(ref a, 12)), Weights512(ref Unsafe.Add(ref w, 96))));
+                    w = ref Unsafe.Add(ref w, 128);
+                    a = ref Unsafe.AddByteOffset(ref a, 16);
+                }
+
+                for (; pair > 0; pair--)
+                {
+                    acc0 = Avx512F.Add(acc0, Avx512BW.MultiplyAddAdjacent(Pair512(ref a), Weights512(ref w)));
+                    w = ref Unsafe.Add(ref w, 32);
                     a = ref Unsafe.AddByteOffset(ref a, 4);
                 }
 
                 a = ref Unsafe.AddByteOffset(ref a, rowGap);
             }
 
+            acc0 = Avx512F.Add(Avx512F.Add(acc0, acc1), Avx512F.Add(acc2, acc3));
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
             Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
         }
@@ -606,6 +618,9 @@ public static partial class VectorKernels
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<short> Pair512(ref byte pair) => Vector512.Create(Unsafe.ReadUnaligned<int>(ref pair)).AsInt16();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<short> Weights512(ref sbyte pair) => Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref pair));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<short> Pair256(ref byte pair) => Vector256.Create(Unsafe.ReadUnaligned<int>(ref pair)).AsInt16();
