@@ -158,16 +158,29 @@ public static partial class VectorKernels
     // All pixels of sixteen channels. What is left of a tile is computed as part of a tile that ends with the last pixel.
     private static void Sum16(in Block block, int pixels)
     {
-        int twelves = pixels / 12 * 12, left = pixels - twelves;
-        if (twelves > 0) Tiles12x16(block, 0, twelves);
-        if (left > 8 && twelves > 0)
+        int done = pixels / 12 * 12;
+        if (done > 0) Tiles12x16(block, 0, done);
+        if (pixels - done > 8 && done > 0)
         {
             Tiles12x16(block, pixels - 12, pixels);
+            return;
+        }
+
+        if (pixels - done >= 8)
+        {
+            Tiles8x16(block, done, done + 8);
+            done += 8;
+        }
+
+        int left = pixels - done;
+        if (left > 4 && pixels >= 8)
+        {
+            Tiles8x16(block, pixels - 8, pixels);
         }
         else if (left > 0 && pixels >= 4)
         {
-            if (left >= 4) Tiles4x16(block, twelves, twelves + (left / 4 * 4));
-            if (left % 4 > 0) Tiles4x16(block, pixels - 4, pixels);
+            if (left > 4) Tiles4x16(block, done, done + 4);
+            Tiles4x16(block, pixels - 4, pixels);
         }
         else if (left > 0)
         {
@@ -276,6 +289,66 @@ public static partial class VectorKernels
             Store(Scale(acc10, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
             Store(Scale(acc11, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+        }
+    }
+
+    // Sixteen channels of tiles of eight pixels.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tiles8x16(in Block block, int first, int end)
+    {
+        nint step = block.PixelBytes, step2 = 2 * step, step3 = 3 * step;
+        nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
+        Vector512<int> start = Vector512.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier512(block.Channel), n = block.Output.Right512(block.Channel);
+        start = Avx512F.Add(start, start);
+        Vector512<int> oddM = Avx512F.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
+        Vector512<int> zeroPoint = Vector512.Create(block.Output.ZeroPoint);
+        Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
+        int stored = block.Stored;
+        for (int pixel = first; pixel < end; pixel += 8)
+        {
+            ref byte a = ref Unsafe.AddByteOffset(ref block.Input, pixel * step);
+            ref byte b = ref Unsafe.AddByteOffset(ref a, 4 * step);
+            ref sbyte w = ref block.Filter;
+            Vector512<int> acc0 = start, acc1 = start, acc2 = start, acc3 = start;
+            Vector512<int> acc4 = start, acc5 = start, acc6 = start, acc7 = start;
+            for (int row = block.Rows; row > 0; row--)
+            {
+                for (int pair = block.Pairs; pair > 0; pair--)
+                {
+                    Vector512<short> weights = Weights512(ref w);
+                    acc0 = Avx512F.Add(acc0, Avx512BW.MultiplyAddAdjacent(Pair512(ref a), weights));
+                    acc1 = Avx512F.Add(acc1, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.AddByteOffset(ref a, step)), weights));
+                    acc2 = Avx512F.Add(acc2, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.AddByteOffset(ref a, step2)), weights));
+                    acc3 = Avx512F.Add(acc3, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.AddByteOffset(ref a, step3)), weights));
+                    acc4 = Avx512F.Add(acc4, Avx512BW.MultiplyAddAdjacent(Pair512(ref b), weights));
+                    acc5 = Avx512F.Add(acc5, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.AddByteOffset(ref b, step)), weights));
+                    acc6 = Avx512F.Add(acc6, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.AddByteOffset(ref b, step2)), weights));
+                    acc7 = Avx512F.Add(acc7, Avx512BW.MultiplyAddAdjacent(Pair512(ref Unsafe.AddByteOffset(ref b, step3)), weights));
+                    w = ref Unsafe.Add(ref w, stride);
+                    a = ref Unsafe.AddByteOffset(ref a, 4);
+                    b = ref Unsafe.AddByteOffset(ref b, 4);
+                }
+
+                a = ref Unsafe.AddByteOffset(ref a, rowGap);
+                b = ref Unsafe.AddByteOffset(ref b, rowGap);
+            }
+
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
+            Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
+            Store(Scale(acc1, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
+            Store(Scale(acc2, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
+            Store(Scale(acc3, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
+            Store(Scale(acc4, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
+            Store(Scale(acc5, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
+            Store(Scale(acc6, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            output = ref Unsafe.Add(ref output, block.OutputStep);
+            Store(Scale(acc7, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
         }
     }
 
