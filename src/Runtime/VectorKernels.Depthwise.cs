@@ -109,26 +109,24 @@ public static partial class VectorKernels
         const int Entry = 4, Lanes = 16;
         ConvolutionShape shape = layer.Shape;
         int channels = shape.InputChannels, rowBytes = layer.RowEntries * channels * Entry;
+        bool isEight = channels == 8;
         Span<int> weights = MemoryMarshal.Cast<byte, int>(layer.Weights).Slice(0, layer.Taps.Length * Lanes);
-        Span<int> bias = stackalloc int[Lanes], multiplier = stackalloc int[Lanes], right = stackalloc int[Lanes];
-        for (int lane = 0; lane < Lanes; lane++)
+        Vector512<int> outside = Vector512.Create((int)layer.Outside), lowHalf = Vector512.Create(0xFFFF);
+        for (int t = 0; t < layer.Taps.Length; t++)
         {
-            int c = lane % channels;
-            bias[lane] = 2 * layer.Bias[c];
-            multiplier[lane] = layer.Output.Multiplier(c);
-            right[lane] = layer.Output.Right(c);
-            for (int t = 0; t < layer.Taps.Length; t++)
-            {
-                (int tap, int partner, _) = layer.Taps[t];
-                int low = tap < 0 ? 0 : 2 * layer.FilterAt(tap, c), high = partner < 0 ? 0 : 2 * layer.FilterAt(partner, c);
-                weights[(t * Lanes) + lane] = (high << 16) | (low & 0xFFFF);
-            }
+            (int tap, int partner, _) = layer.Taps[t];
+            Vector512<int> w0 = tap < 0 ? Vector512<int>.Zero : Sixteen(ref layer.FilterAt(tap, 0), isEight);
+            Vector512<int> w1 = partner < 0 ? Vector512<int>.Zero : Sixteen(ref layer.FilterAt(partner, 0), isEight);
+            Vector512.ConditionalSelect(lowHalf, Avx512F.Add(w0, w0), Avx512F.ShiftLeftLogical(w1, 17)).StoreUnsafe(ref weights[t * Lanes]);
         }
 
-        Vector512<int> start = Vector512.Create<int>(bias), m = Vector512.Create<int>(multiplier), n = Vector512.Create<int>(right);
+        Vector256<int> bias = Vector256.LoadUnsafe(ref layer.BiasAt(0));
+        Vector512<int> start = Vector512.Create(bias, isEight ? bias : Vector256.LoadUnsafe(ref layer.BiasAt(8)));
+        start = Avx512F.Add(start, start);
+        Vector512<int> m = Vector512.Create(layer.Output.Multiplier256(0), layer.Output.Multiplier256(isEight ? 0 : 8));
+        Vector512<int> n = Vector512.Create(layer.Output.Right256(0), layer.Output.Right256(isEight ? 0 : 8));
         Vector512<int> oddM = Avx512F.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n), zeroPoint = Vector512.Create(layer.Output.ZeroPoint);
         Vector128<sbyte> min = Vector128.Create((sbyte)layer.Output.Min), max = Vector128.Create((sbyte)layer.Output.Max);
-        Vector512<int> outside = Vector512.Create((int)layer.Outside), lowHalf = Vector512.Create(0xFFFF);
         nint step = (channels == Lanes ? shape.StrideX : 1) * Lanes * Entry;
         for (int y = layer.RowBegin; y < layer.RowEnd; y += layer.RowsAtOnce)
         for (int x = 0; x < shape.OutputWidth; x += layer.MostPixels)
@@ -210,6 +208,11 @@ public static partial class VectorKernels
             }
         }
     }
+
+    // Sixteen values as int32, or eight twice.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> Sixteen(ref sbyte x, bool isEight) =>
+        Avx512F.ConvertToVector512Int32(isEight ? Vector128.Create(Eight(ref x)).AsSByte() : Vector128.LoadUnsafe(ref x));
 
     private static int Join(int low, int high) => (high << 16) | (low & 0xFFFF);
 

@@ -18,6 +18,7 @@ namespace Etch;
 /// SaturatingRoundingDoublingHighMul takes from acc·multiplier.
 /// </para>
 /// </remarks>
+[SkipLocalsInit]
 public static partial class VectorKernels
 {
     /// <summary>True when the processor has an instruction set that the kernels know: SSE4.1, AVX2 or AVX-512BW. A constant to the JIT.</summary>

@@ -14,8 +14,8 @@ namespace Etch.Passes;
 /// </remarks>
 internal static class RowOverlaps
 {
-    // Calls compute at least so many pixels: kernels take them by tiles.
-    private const int PixelsPerCall = 16;
+    // Calls compute at least so many pixels and rows: kernels take pixels by tiles, depthwise ones two rows at once, and each call prepares weights.
+    private const int PixelsPerCall = 48, LeastRows = 2;
 
     public static IReadOnlyList<Overlap> Of(Graph graph, IReadOnlyList<Layer> layers, IReadOnlyDictionary<int, int> bufferOf, IReadOnlyList<Buffer> buffers)
     {
@@ -43,7 +43,8 @@ internal static class RowOverlaps
     // The window of a layer that is called once for one image, else null.
     private static Window2D? Window(Layer layer) => layer.Kernel.Batch == 1 ? layer.Kernel.RowWindow : null;
 
-    private static int RowsPerCall(Window2D window) => Math.Min(window.OutputHeight, (PixelsPerCall + window.OutputWidth - 1) / window.OutputWidth);
+    private static int RowsPerCall(Window2D window) => 
+        Math.Min(window.OutputHeight, Math.Max(LeastRows, (PixelsPerCall + window.OutputWidth - 1) / window.OutputWidth));
 
     private static (int Before, int After) Distances(Graph graph, Layer layer)
     {
