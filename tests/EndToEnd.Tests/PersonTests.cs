@@ -15,16 +15,26 @@ public sealed class PersonTests
     public void The_picture_is_what_its_name_says(string name, int noPerson, int person)
     {
         CompiledModel model = Engines.Compile(Models.File("person_detect_96_int8"), "Picture_" + name);
-        byte[] pixels = Grey(Path.Combine(Models.Folder!, "inputs", name + ".bmp"));
+        byte[] pixels = Grey(name);
         byte[] scores = new EmittedModels([model], isChecked: false).Run(model, [pixels]).Outputs[0];
         Assert.Equal([noPerson, person], Array.ConvertAll(scores, score => (int)(sbyte)score));
         Assert.Equal(name == "person", (sbyte)scores[1] > (sbyte)scores[0]);
     }
 
-    /// <summary>The pixels of a BMP file of 96 × 96 grey bytes, rows from the top.</summary>
-    private static byte[] Grey(string path)
+    /// <summary>The picture with 192 × 192 pixels, as grey bytes: each pixel four times.</summary>
+    public static byte[] Twice(string name)
     {
-        byte[] file = File.ReadAllBytes(path), pixels = new byte[Side * Side];
+        byte[] pixels = Grey(name), twice = new byte[4 * Side * Side];
+
+        // A picture's bytes are its grey values less 128, as the int8 input wants them.
+        for (int i = 0; i < twice.Length; i++) twice[i] = (byte)(pixels[(i / (4 * Side) * Side) + (i % (2 * Side) / 2)] + 128);
+        return twice;
+    }
+
+    /// <summary>The pixels of a BMP file of 96 × 96 bytes, rows from the top.</summary>
+    private static byte[] Grey(string name)
+    {
+        byte[] file = File.ReadAllBytes(Path.Combine(Models.Folder!, "inputs", name + ".bmp")), pixels = new byte[Side * Side];
         int Field(int at) => BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(at));
 
         // Width, height, one plane of 8 bits, no compression. A file whose height is positive has its last row first.
