@@ -42,7 +42,7 @@ public static class Detections
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(classes, 1);
         int width = 5 + classes, count = 0;
-        if (rows.Length % width != 0) throw new ArgumentException($"The span has {rows.Length} elements, which are no rows of {width}.", nameof(rows));
+        if (rows.Length % width != 0) throw new ArgumentException($"{rows.Length} elements are no rows of {width}.", nameof(rows));
         for (int at = 0; at < rows.Length; at += width)
         {
             ReadOnlySpan<float> row = rows.Slice(at, width);
@@ -54,8 +54,10 @@ public static class Detections
         return count;
     }
 
-    /// <summary>Decodes one output of YOLOv3 and YOLO-Fastest: a grid of cells with several boxes each, [1, height, width, boxes · (5 + classes)].</summary>
-    /// <param name="grid">For each cell and each anchor: x, y, width, height, certainty, one score for each class, all before their sigmoid.</param>
+    /// <summary>Decodes one output of YOLOv3 and YOLO-Fastest: a grid of cells with several boxes each,
+    /// [1, height, width, boxes · (5 + classes)].</summary>
+    /// <param name="grid">For each cell and each anchor: x, y, width, height, certainty, one score for each class, before
+    /// their sigmoid or exponential.</param>
     /// <param name="gridWidth">Cells in a row.</param>
     /// <param name="classes">At least 1.</param>
     /// <param name="stride">Pixels of the model's input from cell to cell: its width divided by <paramref name="gridWidth"/>.</param>
@@ -66,15 +68,17 @@ public static class Detections
     /// <remarks>YOLOv3 (Redmon and Farhadi 2018), 2.1: center = (cell + sigmoid(x)) · stride, width = anchor · e^width.</remarks>
     /// <exception cref="ArgumentException">The output is no whole number of the grid's rows, or there are no pairs of anchors.</exception>
     public static int FromYoloGrid(
-        ReadOnlySpan<float> grid, int gridWidth, int classes, float stride, ReadOnlySpan<float> anchors, float threshold, Span<Detection> detections)
+        ReadOnlySpan<float> grid, int gridWidth, int classes, float stride, ReadOnlySpan<float> anchors, float threshold,
+        Span<Detection> detections)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(gridWidth, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(classes, 1);
-        if (anchors.Length == 0 || anchors.Length % 2 != 0) throw new ArgumentException("Anchors are pairs of width and height.", nameof(anchors));
+        if (anchors.Length == 0 || anchors.Length % 2 != 0) throw new ArgumentException("Anchors are pairs of numbers.", nameof(anchors));
         int boxes = anchors.Length / 2, width = 5 + classes, count = 0;
         if (grid.Length % (gridWidth * boxes * width) != 0)
         {
-            throw new ArgumentException($"The span has {grid.Length} elements, which are no rows of {gridWidth} cells of {boxes} boxes of {width}.", nameof(grid));
+            throw new ArgumentException(
+                $"{grid.Length} elements are no rows of {gridWidth} cells of {boxes} boxes of {width}.", nameof(grid));
         }
 
         for (int at = 0, box = 0; at < grid.Length; at += width, box++)
@@ -84,14 +88,15 @@ public static class Detections
             float score = Sigmoid(values[4]) * Sigmoid(values[5 + label]);
             if (!(score >= threshold)) continue;
             float x = ((cell % gridWidth) + Sigmoid(values[0])) * stride, y = ((cell / gridWidth) + Sigmoid(values[1])) * stride;
-            Add(FromCenter(x, y, anchors[anchor] * MathF.Exp(values[2]), anchors[anchor + 1] * MathF.Exp(values[3]), label, score), detections, ref count);
+            float boxWidth = anchors[anchor] * MathF.Exp(values[2]), boxHeight = anchors[anchor + 1] * MathF.Exp(values[3]);
+            Add(FromCenter(x, y, boxWidth, boxHeight, label, score), detections, ref count);
         }
 
         return count;
     }
 
     /// <summary>Decodes the two outputs of an SSD without its post-processing: offsets from prior boxes, and scores.</summary>
-    /// <param name="offsets">[boxes, 4]: y, x, height, width, in tenths and fifths as TensorFlow's models have them (scales 10, 10, 5, 5).</param>
+    /// <param name="offsets">[boxes, 4]: y, x, height, width, in tenths and fifths as TensorFlow has them (scales 10, 10, 5, 5).</param>
     /// <param name="scores">[boxes, classes], from 0 to 1.</param>
     /// <param name="priors">[boxes, 4]: center y, center x, height, width of each prior box.</param>
     /// <param name="firstClass">The first class that is an object: 1 where class 0 is the background.</param>
@@ -101,23 +106,27 @@ public static class Detections
     /// <remarks>DecodeCenterSizeBoxes of TFLite's detection_postprocess.cc.</remarks>
     /// <exception cref="ArgumentException">The spans do not belong to one number of boxes.</exception>
     public static int FromSsd(
-        ReadOnlySpan<float> offsets, ReadOnlySpan<float> scores, ReadOnlySpan<float> priors, int firstClass, float threshold, Span<Detection> detections)
+        ReadOnlySpan<float> offsets, ReadOnlySpan<float> scores, ReadOnlySpan<float> priors, int firstClass, float threshold,
+        Span<Detection> detections)
     {
         int boxes = priors.Length / 4, count = 0;
         if (boxes == 0 || priors.Length % 4 != 0 || offsets.Length != priors.Length || scores.Length % boxes != 0)
         {
-            throw new ArgumentException($"Offsets, scores and priors have {offsets.Length}, {scores.Length} and {priors.Length} elements, which are not those of one number of boxes.");
+            throw new ArgumentException(
+                $"{offsets.Length} offsets, {scores.Length} scores and {priors.Length} numbers of priors do not belong to one number of boxes.");
         }
 
         int classes = scores.Length / boxes;
         if (firstClass < 0 || firstClass >= classes) throw new ArgumentOutOfRangeException(nameof(firstClass));
         for (int box = 0; box < boxes; box++)
         {
-            ReadOnlySpan<float> own = scores.Slice(box * classes, classes), offset = offsets.Slice(box * 4, 4), prior = priors.Slice(box * 4, 4);
+            ReadOnlySpan<float> own = scores.Slice(box * classes, classes);
+            ReadOnlySpan<float> offset = offsets.Slice(box * 4, 4), prior = priors.Slice(box * 4, 4);
             int label = firstClass + Best(own.Slice(firstClass));
             if (!(own[label] >= threshold)) continue;
             float y = (offset[0] / 10 * prior[2]) + prior[0], x = (offset[1] / 10 * prior[3]) + prior[1];
-            Add(FromCenter(x, y, MathF.Exp(offset[3] / 5) * prior[3], MathF.Exp(offset[2] / 5) * prior[2], label, own[label]), detections, ref count);
+            float width = MathF.Exp(offset[3] / 5) * prior[3], height = MathF.Exp(offset[2] / 5) * prior[2];
+            Add(FromCenter(x, y, width, height, label, own[label]), detections, ref count);
         }
 
         return count;
@@ -125,7 +134,7 @@ public static class Detections
 
     /// <summary>Non-maximum suppression, class by class: the best box stays, those that overlap it too much go, and so on.</summary>
     /// <param name="detections">The boxes; afterwards those that stay come first, the best one at the very front.</param>
-    /// <param name="maxOverlap">Boxes of one class with a larger <see cref="Detection.Overlap"/> count as one object; 0.45 is usual.</param>
+    /// <param name="maxOverlap">Boxes of one class with a larger <see cref="Detection.Overlap"/> are one object; 0.45 is usual.</param>
     /// <returns>How many boxes stay.</returns>
     public static int Suppress(Span<Detection> detections, float maxOverlap)
     {

@@ -7,8 +7,8 @@ public static class Scores
 {
     /// <summary>Finds the classes with the highest scores; stored scores will do, since quantisation keeps their order.</summary>
     /// <param name="scores">One for each class.</param>
-    /// <param name="top">Receives as many classes as it has room for, the best first; of equal scores the smaller index comes first.</param>
-    /// <returns>How many classes there are in <paramref name="top"/>: its length, or that of <paramref name="scores"/> if that is smaller.</returns>
+    /// <param name="top">Receives as many classes as it has room for, the best first; of equal ones the smaller index first.</param>
+    /// <returns>How many classes there are in <paramref name="top"/>: its length, or fewer where <paramref name="scores"/> has fewer.</returns>
     public static int Top<T>(ReadOnlySpan<T> scores, Span<int> top)
         where T : struct, IComparable<T>
     {

@@ -18,9 +18,12 @@ public sealed class SaturationTests
         {
             "ABS" => (new Abs { Inputs = new[] { 0 }, Outputs = new[] { 1 } }, [[-128, 127, -3]], 0.5f, [127, 127, 6]),
             "ADD_N" => (new AddN { Inputs = new[] { 0, 1 }, Outputs = new[] { 2 } }, [[100, -100, 1], [100, -100, 2]], 1, [127, -128, 3]),
-            "CUMSUM" => (new CumSum(new[] { 0 }, false, false) { Inputs = new[] { 0 }, Outputs = new[] { 1 } }, [[100, 100, -128, -128, -128]], 1, [100, 127, 72, -56, -128]),
+            "CUMSUM" => (
+                new CumSum(new[] { 0 }, false, false) { Inputs = new[] { 0 }, Outputs = new[] { 1 } },
+                [[100, 100, -128, -128, -128]], 1, [100, 127, 72, -56, -128]),
             "ELU" => (new Elu { Inputs = new[] { 0 }, Outputs = new[] { 1 } }, [[100, 3, -128]], 0.5f, [127, 6, -2]),
-            "L2_NORMALIZATION" => (new L2Normalization { Inputs = new[] { 0 }, Outputs = new[] { 1 } }, [[5]], 1f / 128, [127]),
+            "L2_NORMALIZATION" => (
+                new L2Normalization { Activation = Activation.None, Inputs = new[] { 0 }, Outputs = new[] { 1 } }, [[5]], 1f / 128, [127]),
             _ => (new Prelu { Inputs = new[] { 0, 1 }, Outputs = new[] { 2 } }, [[-100, -100, -1], [100, -100, 2]], 1, [-128, 127, -2]),
         };
         Tensor Int8(string name, float scale, sbyte[] values) => new()

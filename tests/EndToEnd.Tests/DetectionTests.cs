@@ -7,7 +7,7 @@ using Etch.Emit;
 
 namespace Etch.Tests;
 
-/// <summary>The examples of docs/detection.md as they stand there, compiled with the generated classes of two detectors, on a real picture.</summary>
+/// <summary>The examples of docs/detection.md as they stand there, compiled with generated classes, on a real picture.</summary>
 public sealed partial class DetectionTests
 {
     [ModelTheory]
@@ -31,19 +31,20 @@ public sealed partial class DetectionTests
                 public static string Run(byte[] picture, sbyte[] output, sbyte[] scores)
                 {
                     {{examples[0]}}
-                    string face = count == 0 ? "nowhere" : FormattableString.Invariant($"{found[0].Left:F0} {found[0].Top:F0} {found[0].Right:F0} {found[0].Bottom:F0}");
+                    Detection box = found[0];
+                    string face = count == 0 ? "nowhere" : FormattableString.Invariant($"{box.Left:F0} {box.Top:F0} {box.Right:F0} {box.Bottom:F0}");
                     {{examples[1]}}
                     {{examples[2]}}
                     return FormattableString.Invariant($"{count} at {face}, {persons}, {classes}: {best[0]} {best[1]}");
                 }
             }
             """;
-        using MemoryStream image = EmittedModels.Compile(
-            [.. models.SelectMany(m => new[] { SurfaceWriter.Write(m), LayersWriter.Write(m), ConstantsWriter.Write(m) }), program], isChecked: false);
+        string[] classes = [.. models.SelectMany(m => new[] { SurfaceWriter.Write(m), LayersWriter.Write(m), ConstantsWriter.Write(m) })];
+        using MemoryStream image = EmittedModels.Compile([.. classes, program], isChecked: false);
         var run = new AssemblyLoadContext("examples", isCollectible: true).LoadFromStream(image).GetType("Program")!.GetMethod("Run")!
             .CreateDelegate<Func<byte[], sbyte[], sbyte[], string>>();
 
-        // One of the 2,268 rows is a person: (stored + 122) · 1.849 is 100 pixels for the center, 50 for the size, and above 90 % for the scores.
+        // One row is a person: (stored + 122) · 1.849 is 100 pixels for the center, 50 for the size, above 90 % for the scores.
         sbyte[] rows = new sbyte[2268 * 6];
         rows.AsSpan().Fill(-122);
         new sbyte[] { -68, -68, -95, -95, -72, -68 }.CopyTo(rows, 6 * 7);

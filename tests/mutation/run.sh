@@ -52,6 +52,7 @@ name_of() {
     case $1 in
         recorded\ *) echo "RecordedOpsTests\.Reference_gives_what_was_recorded\(name: \"${1#recorded }" ;;
         emitted\ *) echo "OperatorTests\.Emitted_code_agrees_with_the_reference\(op: \"${1#emitted }\"\)" ;;
+        saturated\ *) echo "SaturationTests\.Results_beyond_the_range_are_clamped\(op: \"${1#saturated }\"\)" ;;
         *) echo "what is the test '$1'?" >&2; exit 2 ;;
     esac
 }
@@ -60,6 +61,7 @@ name_of() {
 run() {
     local filter=() i
     case " $(for i in "$@"; do echo " ${tests[i]} "; done) " in *recorded\ *) filter+=("FullyQualifiedName~RecordedOpsTests.Reference") ;; esac
+    case " $(for i in "$@"; do echo " ${tests[i]} "; done) " in *saturated\ *) filter+=("FullyQualifiedName~SaturationTests") ;; esac
     case " $(for i in "$@"; do echo " ${tests[i]} "; done) " in *emitted\ *)
         # By operator where only some are tested: emitted code is compiled for each.
         local op
