@@ -8,6 +8,7 @@ using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Reflection;
+using System.Runtime;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
@@ -64,7 +65,7 @@ internal static class Program
     {
         string models = typeof(Program).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key == "Models").Value!;
         double peak = PeakMacsPerSecond();
-        Console.WriteLine($"{RuntimeInformation.FrameworkDescription}, {(RuntimeFeature.IsDynamicCodeSupported ? "JIT" : "NativeAOT")}, {Processor()}, {Widest()}; 16-bit multiply-add peak {peak / 1e9:0} GMAC/s");
+        Console.WriteLine($"{RuntimeInformation.FrameworkDescription}, {(JitInfo.GetCompiledMethodCount() > 0 ? "JIT" : "NativeAOT")}, {Processor()}, {Widest()}; 16-bit multiply-add peak {peak / 1e9:0} GMAC/s");
         Console.WriteLine();
         Console.WriteLine("| model | Etch min ms | median | ONNX Runtime min ms | median | ratio of minima | GMAC/s |");
         Console.WriteLine("|---|---|---|---|---|---|---|");
