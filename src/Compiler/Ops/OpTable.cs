@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using Etch.Ir;
 using Etch.Tflite;
 
@@ -169,6 +170,14 @@ internal static class OpTable
         ["SignalWindow"] = SignalWindow.Import,
         ["TFLite_Detection_PostProcess"] = DetectionPostProcess.Import,
     };
+
+    /// <summary>Every line: the operator's number and name, that of a custom operator being its code, and the type of the first input that the line is for;
+    /// null: any type that has no line of its own.</summary>
+    public static IEnumerable<(int Builtin, string Name, ElementType? First)> Lines() => Imports.Keys.Select(builtin => (builtin, (ElementType?)null))
+        .Concat(FloatImports.Keys.Select(builtin => (builtin, (ElementType?)ElementType.Float32)))
+        .Concat(IntegerImports.Keys.Select(builtin => (builtin, (ElementType?)ElementType.Int32)))
+        .Select(line => (line.Item1, Schema.BuiltinName(line.Item1), line.Item2))
+        .Concat(CustomImports.Keys.Select(code => (Schema.Builtin.Custom, code, (ElementType?)null)));
 
     /// <summary>The import function of a custom operator, or null when it is not supported.</summary>
     public static Func<OperatorReader, Op>? FindCustom(string code) => CustomImports.TryGetValue(code, out Func<OperatorReader, Op>? import) ? import : null;

@@ -157,7 +157,8 @@ public sealed class HouseRulesTests
         return model;
     }
 
-    private static string Folder()
+    /// <summary>The repository's root.</summary>
+    internal static string Folder()
     {
         string? folder = AppContext.BaseDirectory;
         while (folder is not null && !File.Exists(Path.Combine(folder, "Directory.Packages.props"))) folder = Path.GetDirectoryName(folder);

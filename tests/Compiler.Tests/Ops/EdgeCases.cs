@@ -41,12 +41,18 @@ internal static class EdgeCases
         ["float MAXIMUM"] = draw => Binary(draw, Schema.Builtin.Maximum, ElementType.Float32, ElementType.Float32),
         ["float MINIMUM"] = draw => Binary(draw, Schema.Builtin.Minimum, ElementType.Float32, ElementType.Float32),
         ["float SQUARED_DIFFERENCE"] = draw => Binary(draw, Schema.Builtin.SquaredDifference, ElementType.Float32, ElementType.Float32),
-        ["EQUAL"] = draw => Compare(draw, Schema.Builtin.Equal),
-        ["NOT_EQUAL"] = draw => Compare(draw, Schema.Builtin.NotEqual),
-        ["GREATER"] = draw => Compare(draw, Schema.Builtin.Greater),
-        ["GREATER_EQUAL"] = draw => Compare(draw, Schema.Builtin.GreaterEqual),
-        ["LESS"] = draw => Compare(draw, Schema.Builtin.Less),
-        ["LESS_EQUAL"] = draw => Compare(draw, Schema.Builtin.LessEqual),
+        ["float EQUAL"] = draw => Binary(draw, Schema.Builtin.Equal, ElementType.Float32, ElementType.Bool),
+        ["int32 EQUAL"] = draw => Binary(draw, Schema.Builtin.Equal, ElementType.Int32, ElementType.Bool),
+        ["float NOT_EQUAL"] = draw => Binary(draw, Schema.Builtin.NotEqual, ElementType.Float32, ElementType.Bool),
+        ["int32 NOT_EQUAL"] = draw => Binary(draw, Schema.Builtin.NotEqual, ElementType.Int32, ElementType.Bool),
+        ["float GREATER"] = draw => Binary(draw, Schema.Builtin.Greater, ElementType.Float32, ElementType.Bool),
+        ["int32 GREATER"] = draw => Binary(draw, Schema.Builtin.Greater, ElementType.Int32, ElementType.Bool),
+        ["float GREATER_EQUAL"] = draw => Binary(draw, Schema.Builtin.GreaterEqual, ElementType.Float32, ElementType.Bool),
+        ["int32 GREATER_EQUAL"] = draw => Binary(draw, Schema.Builtin.GreaterEqual, ElementType.Int32, ElementType.Bool),
+        ["float LESS"] = draw => Binary(draw, Schema.Builtin.Less, ElementType.Float32, ElementType.Bool),
+        ["int32 LESS"] = draw => Binary(draw, Schema.Builtin.Less, ElementType.Int32, ElementType.Bool),
+        ["float LESS_EQUAL"] = draw => Binary(draw, Schema.Builtin.LessEqual, ElementType.Float32, ElementType.Bool),
+        ["int32 LESS_EQUAL"] = draw => Binary(draw, Schema.Builtin.LessEqual, ElementType.Int32, ElementType.Bool),
         ["int32 ADD"] = draw => Binary(draw, Schema.Builtin.Add, ElementType.Int32, ElementType.Int32),
         ["int32 SUB"] = draw => Binary(draw, Schema.Builtin.Sub, ElementType.Int32, ElementType.Int32),
         ["int32 MUL"] = draw => Binary(draw, Schema.Builtin.Mul, ElementType.Int32, ElementType.Int32),
@@ -151,9 +157,6 @@ internal static class EdgeCases
         for (int d = 0; d < missing; d++) first[d] = output[d];
         return (first, second[missing..], output);
     }
-
-    private static TfliteBuilder Compare(Draw draw, int builtin) =>
-        Binary(draw, builtin, draw.Of(ElementType.Float32, ElementType.Float32, ElementType.Int32), ElementType.Bool);
 
     private static TfliteBuilder IntegerDiv(Draw draw)
     {
