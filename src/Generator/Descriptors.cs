@@ -66,6 +66,10 @@ internal static class Descriptors
         Ids.TooLarge, "Model is too large", "{0}", Category, DiagnosticSeverity.Error, true,
         helpLinkUri: Pages + Ids.TooLarge + ".md", customTags: WellKnownDiagnosticTags.NotConfigurable);
 
+    public static readonly DiagnosticDescriptor NotQuantized = new(
+        Ids.NotQuantized, "Model is not quantised", "{0}", Category, DiagnosticSeverity.Error, true,
+        helpLinkUri: Pages + Ids.NotQuantized + ".md", customTags: WellKnownDiagnosticTags.NotConfigurable);
+
     public static readonly DiagnosticDescriptor Dropout = new(
         Ids.Dropout, "Model was exported for training", "{0}", Category, DiagnosticSeverity.Warning, true, helpLinkUri: Pages + Ids.Dropout + ".md");
 
@@ -90,7 +94,7 @@ internal static class Descriptors
     public static readonly IReadOnlyDictionary<string, DiagnosticDescriptor> ById = new[]
     {
         Unreadable, Malformed, Unshaped, NotListed, NotFillable, NotUnderstood, SameClass,
-        UnsupportedOperator, UnsupportedOption, UnsupportedType, InvalidQuantization, TooLarge, Dropout, Labels, Ram, Flash, Macs,
+        UnsupportedOperator, UnsupportedOption, UnsupportedType, InvalidQuantization, TooLarge, NotQuantized, Dropout, Labels, Ram, Flash, Macs,
         InternalError,
     }.ToDictionary(static descriptor => descriptor.Id);
 }

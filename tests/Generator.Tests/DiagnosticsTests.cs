@@ -171,6 +171,7 @@ public class DiagnosticsTests
         Assert.Equal("keywords.tflite(1,1): ETCH102", Only(new Damaged("fc_64x10").LastDimension(63).Bytes));
         Assert.Equal("keywords.tflite(1,1): ETCH103", Only(new Damaged("fc_64x10").Type(10).Bytes));
         Assert.Equal("keywords.tflite(1,1): ETCH104", Only(new Damaged("fc_64x10").Scale(-1).Bytes));
+        Assert.Equal("keywords.tflite(1,1): ETCH106", Only(new Damaged("fc_64x10").Type(0).Bytes));
         Assert.Equal("keywords.tflite(1,1): ETCH105", Only(new Damaged("fc_64x10").LastDimension(int.MaxValue).Bytes));
     }
 

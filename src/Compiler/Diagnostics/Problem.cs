@@ -22,6 +22,7 @@ internal static class Ids
     public const string UnsupportedType = "ETCH103";
     public const string InvalidQuantization = "ETCH104";
     public const string TooLarge = "ETCH105";
+    public const string NotQuantized = "ETCH106";
     public const string Dropout = "ETCH107";
     public const string Labels = "ETCH108";
     public const string InternalError = "ETCH900";

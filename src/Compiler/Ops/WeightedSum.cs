@@ -15,8 +15,9 @@ internal static class WeightedSum
     /// <param name="axis">The filter's dimension of output channels.</param>
     public static bool Check(Contract c, TensorContract input, TensorContract filter, TensorContract output, int axis)
     {
-        if (input.Activation(ElementTypes.Quantized).Tensor is not { } x) return false;
-        output.Activation(x.Type);
+        Tensor? x = input.Activation(ElementTypes.Quantized).Tensor;
+        if (!c.Holds) return false;
+        output.Activation(x!.Type);
         if (x.Type == ElementType.UInt8) filter.Type(ElementType.UInt8).Constant().PerTensor();
         else filter.Type(ElementType.Int8).Constant().PerChannel(axis);
         return c.Holds;

@@ -51,6 +51,14 @@ internal sealed class TfliteImporter
     /// <summary>Imports a file; there is no graph when something is wrong, and then <paramref name="problems"/> says what.</summary>
     public static ImportedModel Import(byte[] bytes, Problems problems)
     {
+        // What else a model has that is not quantised says nothing more; its ports are read all the same.
+        string? notQuantized = FloatModel.Describe(bytes);
+        if (notQuantized is not null)
+        {
+            problems.Add(Ids.NotQuantized, notQuantized);
+            problems = new Problems();
+        }
+
         var importer = new TfliteImporter(new FlatBuffer(bytes), problems);
         Graph? graph = null;
         try
@@ -62,8 +70,9 @@ internal sealed class TfliteImporter
             problems.Add(Ids.Malformed, $"not a well-formed TensorFlow Lite model: {e.Message}");
         }
 
+        bool isGraph = !problems.Any && notQuantized is null;
         return new ImportedModel(
-            problems.Any ? null : graph, importer._inputs, importer._outputs, [.. importer._initializers], importer._isStateful, [.. importer._signatures]);
+            isGraph ? graph : null, importer._inputs, importer._outputs, [.. importer._initializers], importer._isStateful, [.. importer._signatures]);
     }
 
     private Graph? Import()

@@ -50,6 +50,16 @@ internal sealed class TfliteBuilder
             ElementType.UInt32 => 15,
             _ => 9,
         };
+        return Tensor(name, code, shape, quantization, buffer);
+    }
+
+    /// <summary>Adds a constant of INT4, whose numbers are packed by two, the lower bits first.</summary>
+    public int Int4(string name, int[] shape, Quantization quantization, byte[] packed) =>
+        Tensor(name, Schema.Int4Type, shape, quantization, Buffer(FlatValue.Table((Schema.Buffer.Data, FlatValue.Bytes(packed)))));
+
+    /// <summary>Adds a tensor of any type of the schema.</summary>
+    public int Tensor(string name, int code, int[] shape, Quantization? quantization, int buffer)
+    {
         var fields = new List<(int, FlatValue)>
         {
             (Schema.Tensor.Shape, FlatValue.Int32s(shape)),
