@@ -50,7 +50,7 @@ internal sealed class TfliteBuilder
             ElementType.UInt32 => 15,
             _ => 9,
         };
-        return Tensor(name, code, shape, quantization, buffer);
+        return Tensor(name, code, shape, quantization, buffer, isVariable);
     }
 
     /// <summary>Adds a constant of INT4, whose numbers are packed by two, the lower bits first.</summary>
@@ -58,7 +58,7 @@ internal sealed class TfliteBuilder
         Tensor(name, Schema.Int4Type, shape, quantization, Buffer(FlatValue.Table((Schema.Buffer.Data, FlatValue.Bytes(packed)))));
 
     /// <summary>Adds a tensor of any type of the schema.</summary>
-    public int Tensor(string name, int code, int[] shape, Quantization? quantization, int buffer)
+    public int Tensor(string name, int code, int[] shape, Quantization? quantization, int buffer, bool isVariable = false)
     {
         var fields = new List<(int, FlatValue)>
         {
