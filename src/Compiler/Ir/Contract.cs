@@ -14,6 +14,9 @@ internal sealed class Contract(Graph graph, Op op, Problems problems)
     /// <summary>True while no demand was broken: later demands may then rely on earlier ones.</summary>
     public bool Holds => !_isBroken;
 
+    /// <summary>True while every tensor that was asked for is there and has a type that it may have: what depends on the type can be asked.</summary>
+    public bool HasTypes { get; private set; } = true;
+
     /// <summary>Outputs that were asked for: the operator has no others.</summary>
     public int Outputs { get; private set; }
 
@@ -21,6 +24,7 @@ internal sealed class Contract(Graph graph, Op op, Problems problems)
     public TensorContract Input(int index)
     {
         int id = index < op.Inputs.Count ? op.Inputs[index] : -1;
+        HasTypes &= id >= 0;
         if (id < 0) Break(Ids.UnsupportedOption, $"needs input {index}");
         return new TensorContract(this, id, $"input {index}");
     }
@@ -98,6 +102,7 @@ internal sealed class Contract(Graph graph, Op op, Problems problems)
     public void Break(string id, string demand)
     {
         _isBroken = true;
+        HasTypes &= id != Ids.UnsupportedType;
         string layer = op.Outputs.Count > 0 ? op.LayerName(Graph) : "?";
         problems.Add(id, $"{layer}: {op.Name} {demand}");
     }

@@ -13,9 +13,9 @@ internal static class Binary
     public static void Check(Contract c, Activation activation = Activation.None, ElementType? result = null, params ElementType[] types)
     {
         Tensor? a = c.Input(0).Activation(types.Length == 0 ? [ElementType.Int8] : types).Tensor, b = null;
-        if (c.Holds) b = c.Input(1).Activation(a!.Type).Tensor;
+        if (c.HasTypes) b = c.Input(1).Activation(a!.Type).Tensor;
         if (result is { } other) c.Output(0).Type(other);
-        else if (c.Holds) c.Output(0).Activation(a!.Type);
+        else if (c.HasTypes) c.Output(0).Activation(a!.Type);
         c.Require(activation <= Activation.Relu6, "has an activation that is not supported");
         if (!c.Holds) return;
 

@@ -20,7 +20,7 @@ internal sealed record LeakyRelu : Op
     public override void Check(Contract c)
     {
         Tensor? input = c.Input(0).Activation(ElementTypes.Quantized).Tensor;
-        if (c.Holds) c.Output(0).Activation(input!.Type);
+        if (c.HasTypes) c.Output(0).Activation(input!.Type);
         c.Require(!float.IsNaN(Alpha) && !float.IsInfinity(Alpha), "needs a finite alpha");
         if (!c.Holds) return;
         c.Output(0).Shape(input!.Shape.ToArray());

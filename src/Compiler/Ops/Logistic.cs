@@ -75,7 +75,7 @@ internal sealed record Argument16(bool IsTanh, int Multiplier, int Shift)
     public static bool Check(Contract c, out Tensor? input, out Tensor? output)
     {
         input = c.Input(0).Activation(ElementTypes.Quantized).Tensor;
-        output = c.Holds ? c.Output(0).Activation(input!.Type).Tensor : null;
+        output = c.HasTypes ? c.Output(0).Activation(input!.Type).Tensor : null;
         if (!c.Holds) return false;
         c.Output(0).Shape(input!.Shape.ToArray());
         if (input.Type == ElementType.Int16)

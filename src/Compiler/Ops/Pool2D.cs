@@ -14,7 +14,7 @@ internal sealed record PoolOptions(WindowOptions Window, int FilterHeight, int F
     public void Check(Contract c)
     {
         Tensor? input = c.Input(0).Activation(ElementTypes.Quantized).Rank(4).Tensor;
-        if (c.Holds) c.Output(0).Activation(input!.Type).Rank(4);
+        if (c.HasTypes) c.Output(0).Activation(input!.Type).Rank(4);
         c.SameQuantization(0, 0);
         c.Require(Window.IsValid && FilterHeight is > 0 and < 0x8000 && FilterWidth is > 0 and < 0x8000, "needs strides and a filter size from 1 to 32767");
         c.Require(Activation <= Activation.Relu6, "has an activation that is not supported");

@@ -17,7 +17,7 @@ internal sealed record Reduction(EquatableArray<int>? Axes, bool KeepDims)
     {
         Tensor? input = isFloat ? c.Input(0).Type(ElementType.Float32).Tensor : c.Input(0).Activation(ElementTypes.Quantized).Tensor;
         if (isFloat) c.Output(0).Type(ElementType.Float32);
-        else if (c.Holds) c.Output(0).Activation(input!.Type);
+        else if (c.HasTypes) c.Output(0).Activation(input!.Type);
         c.Input(1).Int32();
         c.Require(Axes is not null, "needs constant axes");
         if (!c.Holds) return;

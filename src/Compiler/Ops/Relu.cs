@@ -18,7 +18,7 @@ internal sealed record Relu : Op
     public override void Check(Contract c)
     {
         Tensor? input = c.Input(0).Activation(ElementTypes.Quantized).Tensor;
-        if (c.Holds) c.Output(0).Activation(input!.Type);
+        if (c.HasTypes) c.Output(0).Activation(input!.Type);
         if (!c.Holds) return;
         c.Output(0).Shape(input!.Shape.ToArray());
         c.Multiplier(Factor(c.Graph));

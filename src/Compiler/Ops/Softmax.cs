@@ -23,7 +23,7 @@ internal sealed record Softmax : Op
     public override void Check(Contract c)
     {
         Tensor? input = c.Input(0).Activation(ElementTypes.Quantized).Rank(1, 2, 3, 4).Tensor;
-        if (!c.Holds) return;
+        if (!c.HasTypes) return;
         Tensor? output = c.Output(0).Type(input!.Type == ElementType.Int8 && !input.WasUInt8 ? [ElementType.Int8, ElementType.Int16] : [input.Type]).PerTensor().Tensor;
         c.Require(Beta > 0 && !float.IsInfinity(Beta), "needs a finite positive beta");
         if (!c.Holds) return;

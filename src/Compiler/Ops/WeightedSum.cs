@@ -16,7 +16,7 @@ internal static class WeightedSum
     public static bool Check(Contract c, TensorContract input, TensorContract filter, TensorContract output, int axis)
     {
         Tensor? x = input.Activation(ElementTypes.Quantized).Tensor;
-        if (!c.Holds) return false;
+        if (!c.HasTypes) return false;
         output.Activation(x!.Type);
         if (x.Type == ElementType.UInt8) filter.Type(ElementType.UInt8).Constant().PerTensor();
         else filter.Type(ElementType.Int8).Constant().PerChannel(axis);
