@@ -48,6 +48,8 @@ public sealed class BudgetAnalyzer : DiagnosticAnalyzer
             ImmutableDictionary<string, string?> properties = ImmutableDictionary<string, string?>.Empty
                 .Add(FixProperties.Figure, excess.Figure.ToString())
                 .Add(FixProperties.Need, excess.Need.ToString("N0", CultureInfo.InvariantCulture).Replace(',', '_'));
+            bool streams = excess.Figure == BudgetFigure.Ram && cost.Ram > cost.Streaming?.RowByRow && cost.Streaming.RowByRow <= excess.Limit.Value;
+            if (streams) properties = properties.Add(FixProperties.Streams, "");
             context.ReportDiagnostic(Diagnostic.Create(
                 Descriptors.Budgets.First(d => d.Id == excess.Id), location ?? type.Locations.FirstOrDefault(), properties, excess.Message));
         }

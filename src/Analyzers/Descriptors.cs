@@ -49,6 +49,9 @@ internal static class FixProperties
     /// <summary>The smallest budget that passes, as a C# literal.</summary>
     public const string Need = nameof(Need);
 
+    /// <summary>Present when the model would fit if layers might run row by row.</summary>
+    public const string Streams = nameof(Streams);
+
     /// <summary>The length constant's documentation id. The expression it should replace is the first additional location.</summary>
     public const string Constant = nameof(Constant);
 }

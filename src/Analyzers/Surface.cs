@@ -32,7 +32,11 @@ internal static class Surface
         return new ModelCost(
             Named(model, "File").Value as string ?? "",
             Number(model, "Arena"), Number(model, "State"), Number(model, "Stack"), Number(model, "Tables"), Number(model, "Code"),
-            Number(model, "Macs"), layers);
+            Number(model, "Macs"), layers)
+        {
+            Streaming = Number(model, "RowByRow") == 0 ? null : new StreamingCost(
+                Number(model, "LayerByLayer"), Number(model, "RowByRow"), Number(model, "Pushed"), Number(model, "Input")),
+        };
     }
 
     /// <summary>The budget that <c>[EtchBudget]</c> sets.</summary>

@@ -149,7 +149,7 @@ internal sealed record Budget
                 ? $"{model}: {layers[0].Layer} needs {Amount(needed, figure)}, {Excess(needed, limit)} than the budget per layer of "
                     + $"{Number(limit.Value)}{Origin(figure, limit)}; {(tooDear == 1 ? "1 layer exceeds" : $"{Number(tooDear)} layers exceed")} it"
                 : $"{model} needs {Amount(needed, figure)}, {Excess(needed, limit)} than its budget of "
-                    + $"{Number(limit.Value)}{Origin(figure, limit)}{Parts(cost, figure)}";
+                    + $"{Number(limit.Value)}{Origin(figure, limit)}{Parts(cost, figure)}{WaysOut(cost, figure)}";
             excesses.Add(new BudgetExcess(IdOf(figure), figure, needed, limit, message + Dearest(layers, figure)));
         }
 
@@ -206,6 +206,13 @@ internal sealed record Budget
         BudgetFigure.Flash => $" (tables {Number(cost.Tables)} + code {Number(cost.Code)})",
         _ => "",
     };
+
+    private static string WaysOut(ModelCost cost, BudgetFigure figure)
+    {
+        if (figure != BudgetFigure.Ram || cost.Streaming is not { } ways) return "";
+        string pushed = ways.Pushed == 0 ? "" : $", {Number(ways.Pushed)} with PushRow, which does without the input's {Number(ways.Input)} besides";
+        return $"; {Number(ways.LayerByLayer)} layer by layer, {Number(ways.RowByRow)} row by row (Streaming = Smallest){pushed}";
+    }
 
     private static string Dearest(LayerCost[] layers, BudgetFigure figure) => layers.Length switch
     {

@@ -13,6 +13,19 @@ internal enum UnrollPolicy
     None,
 }
 
+/// <summary>Whether layers run row by row through line buffers, which takes less memory and a little more time.</summary>
+internal enum StreamingPolicy
+{
+    /// <summary>Where the RAM budget asks for it, as few layers as meet it.</summary>
+    Auto,
+
+    /// <summary>Nowhere.</summary>
+    Off,
+
+    /// <summary>As many layers as give the smallest arena.</summary>
+    Smallest,
+}
+
 /// <summary>Everything besides the file that decides the emitted code. Compared by value: part of the cache key.</summary>
 internal sealed record CompileOptions
 {
@@ -31,6 +44,11 @@ internal sealed record CompileOptions
 
     /// <summary>Emit calls of the vector kernels beside the scalar code, for processors that have them.</summary>
     public bool Vectors { get; init; } = true;
+
+    public StreamingPolicy Streaming { get; init; } = StreamingPolicy.Auto;
+
+    /// <summary>Bytes of RAM (arena, state and stack) that the model may need, or null: what <see cref="StreamingPolicy.Auto"/> goes by.</summary>
+    public long? MaxRam { get; init; }
 
     /// <summary>Debugging: every tensor of the file keeps its bytes in the arena until the end; nothing is fused away.</summary>
     public bool KeepTensors { get; init; }

@@ -45,7 +45,13 @@ internal sealed class CompiledModel(ModelFile file, CompileOptions options, Equa
 
     public StatePlan State { get; init; } = StatePlan.None;
 
+    /// <summary>The layers as they run: by themselves, or several row by row.</summary>
+    public IReadOnlyList<Step> Steps { get; init; } = [];
+
     public ArenaPlan Plan { get; init; } = new(new Dictionary<int, Location>(), 0, 0, true, default);
+
+    /// <summary>How a caller hands the input over row by row, or null where the first layers do not run so.</summary>
+    public RowPush? Push { get; init; }
 
     public ModelCost Cost { get; init; } = new(file.Name, 0, 0, 0, 0, 0, 0, default);
 

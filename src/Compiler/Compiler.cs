@@ -114,7 +114,8 @@ internal sealed class Entry(CompileOptions options, Graph imported)
             cancel.ThrowIfCancellationRequested();
             return op.SelectKernel(graph, options);
         })];
-        ArenaPlan plan = PlanArena.Run(graph, layers, state, options);
+        Schedule schedule = ChooseStreaming.Run(graph, layers, state, options);
+        Layer[] scheduled = [.. schedule.Steps.SelectMany(step => step.Layers)];
         return new CompiledModel(file, options, default)
         {
             Metadata = metadata,
@@ -123,12 +124,14 @@ internal sealed class Entry(CompileOptions options, Graph imported)
             Outputs = imported.Outputs.Select(id => imported[id]).ToArray(),
             Filed = imported,
             Graph = graph,
-            Layers = layers,
+            Layers = scheduled,
             IsStateful = state.Bytes > 0,
             State = state,
-            Plan = plan,
-            Cost = MeasureCost.Run(file, graph, layers, plan, state),
-            Measures = MeasureCost.Measure(imported, graph, layers, plan, state),
+            Steps = schedule.Steps,
+            Plan = schedule.Plan,
+            Push = RowPush.Of(graph, schedule, state),
+            Cost = ChooseStreaming.Cost(file, graph, layers, schedule, state, options),
+            Measures = MeasureCost.Measure(imported, graph, scheduled, schedule.Plan, state),
             Dump = _dump.ToString(),
         };
     }

@@ -15,12 +15,22 @@ internal sealed record ModelCost(
     /// <summary>Bytes of RAM: arena, state and stack.</summary>
     public long Ram => Arena + State + Stack;
 
+    /// <summary>What streaming would make of it, when the model needs more RAM than its budget and could stream; else null.</summary>
+    public StreamingCost? Streaming { get; init; }
+
     /// <summary>Bytes of flash: constant tables and estimated code.</summary>
     public long Flash => Tables + Code;
 
     /// <summary>Floating-point operations in the field's sense: 1 MAC = 2 FLOPs.</summary>
     public long Flops => 2 * Macs;
 }
+
+/// <summary>The RAM of a model by the ways to run its layers.</summary>
+/// <param name="LayerByLayer">Bytes of RAM when no layer runs row by row.</param>
+/// <param name="RowByRow">Bytes of RAM when as many do as give the smallest arena.</param>
+/// <param name="Pushed">The same with the last rows of the input, when it is pushed row by row; 0 where it cannot be.</param>
+/// <param name="Input">Bytes of the input, which the caller then need not have.</param>
+internal sealed record StreamingCost(long LayerByLayer, long RowByRow, long Pushed, long Input);
 
 /// <summary>What one layer costs.</summary>
 /// <param name="Layer">The layer: its operator and the name of its first output.</param>

@@ -1,6 +1,8 @@
+using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Threading;
+using Etch.Analyzers;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -16,8 +18,11 @@ namespace Etch.Generator;
 /// <param name="Accessibility"><c>public</c> or <c>internal</c>.</param>
 /// <param name="Obstacles">Why the class cannot be filled in, as the end of a sentence, or null.</param>
 /// <param name="TakesSurface">A second part of the class compiles in spite of the obstacles.</param>
+/// <param name="Streaming">The attribute's <c>Streaming</c>, or null.</param>
+/// <param name="MaxRam">The class's budget for RAM, or null.</param>
 internal sealed record Declaration(
-    string File, string FullName, string Namespace, string ClassName, string Accessibility, string? Obstacles, bool TakesSurface)
+    string File, string FullName, string Namespace, string ClassName, string Accessibility, string? Obstacles, bool TakesSurface,
+    StreamingPolicy? Streaming, long? MaxRam)
 {
     public const string Attribute = "Etch.EtchModelAttribute";
 
@@ -45,10 +50,17 @@ internal sealed record Declaration(
             ClassNames.Escape(type.Name),
             type.DeclaredAccessibility == Microsoft.CodeAnalysis.Accessibility.Public ? "public" : "internal",
             obstacles.Count == 0 ? null : string.Join(" and ", obstacles),
-            takesSurface);
+            takesSurface,
+            StreamingOf(attribute),
+            Surface.BudgetOf(Surface.AttributeOf(type, "EtchBudgetAttribute"))[BudgetFigure.Ram]?.Value);
         var syntax = attribute.ApplicationSyntaxReference?.GetSyntax(cancel) as AttributeSyntax;
         return (declaration, Place.Of(declaration.FullName, (syntax?.ArgumentList?.Arguments.FirstOrDefault() ?? context.TargetNode).GetLocation()));
     }
+
+    // EtchStreaming has the values of StreamingPolicy.
+    private static StreamingPolicy? StreamingOf(AttributeData attribute) =>
+        attribute.NamedArguments.FirstOrDefault(static argument => argument.Key == "Streaming").Value.Value is int value
+        && Enum.IsDefined(typeof(StreamingPolicy), value) ? (StreamingPolicy)value : null;
 }
 
 /// <summary>Where something about a class is shown: positions in a file instead of a syntax tree.</summary>

@@ -71,6 +71,7 @@ internal sealed record Pairing(
             asked.UnionWith(candidates);
             CompileOptions options = Options(project, candidates.FirstOrDefault()?.Options, declaration.Namespace, declaration.ClassName)
                 with { Accessibility = declaration.Accessibility };
+            options = options with { Streaming = declaration.Streaming ?? options.Streaming, MaxRam = declaration.MaxRam ?? options.MaxRam };
             if (candidates.Length == 1)
             {
                 if (declaration.TakesSurface) Take(candidates[0], options, isDeclared: true);
@@ -103,6 +104,8 @@ internal sealed record Pairing(
             Unroll = item?.Unroll ?? project.Options.Unroll ?? defaults.Unroll,
             UnrollCeiling = item?.UnrollCeiling ?? project.Options.UnrollCeiling ?? defaults.UnrollCeiling,
             Vectors = item?.Vectors ?? project.Options.Vectors ?? defaults.Vectors,
+            Streaming = item?.Streaming ?? project.Options.Streaming ?? defaults.Streaming,
+            MaxRam = (item?.Budget[BudgetFigure.Ram] ?? project.Options.Budget[BudgetFigure.Ram])?.Value,
             KeepTensors = item?.KeepTensors ?? project.Options.KeepTensors ?? defaults.KeepTensors,
             DumpPasses = item?.DumpPasses ?? project.Options.DumpPasses ?? defaults.DumpPasses,
             CheckOverflow = project.CheckOverflow,

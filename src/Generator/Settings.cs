@@ -72,7 +72,8 @@ internal sealed record ProjectSettings(
 
 /// <summary>The options that an item and the project can both set, null where they do not, and the problems with what they wrote.</summary>
 internal sealed record ModelOptions(
-    UnrollPolicy? Unroll, int? UnrollCeiling, bool? Vectors, bool? KeepTensors, bool? DumpPasses, Budget Budget, EquatableArray<Problem> Problems)
+    UnrollPolicy? Unroll, int? UnrollCeiling, bool? Vectors, StreamingPolicy? Streaming, bool? KeepTensors, bool? DumpPasses, Budget Budget,
+    EquatableArray<Problem> Problems)
 {
     /// <summary>Reads the options; what is not understood becomes a problem and counts as not set.</summary>
     /// <param name="source">Item metadata (<c>Unroll</c>) or properties (<c>EtchUnroll</c>).</param>
@@ -106,6 +107,7 @@ internal sealed record ModelOptions(
             Parse("Unroll", Policies),
             Bytes("UnrollCeiling"),
             Parse("Vectors", Switches),
+            Parse("Streaming", StreamingPolicies),
             Parse("KeepTensors", Switches),
             Parse("DumpPasses", Switches),
             Budget.Read(source, text, (name, written) => NotUnderstood(name, written, "a number such as 65536, 64KB (memory) or 8M (operations)")),
@@ -118,6 +120,14 @@ internal sealed record ModelOptions(
         ["Full"] = UnrollPolicy.Full,
         ["None"] = UnrollPolicy.None,
     };
+
+    private static readonly IReadOnlyDictionary<string, StreamingPolicy> StreamingPolicies =
+        new Dictionary<string, StreamingPolicy>(StringComparer.OrdinalIgnoreCase)
+        {
+            ["Auto"] = StreamingPolicy.Auto,
+            ["Off"] = StreamingPolicy.Off,
+            ["Smallest"] = StreamingPolicy.Smallest,
+        };
 
     private static readonly IReadOnlyDictionary<string, bool> Switches = new Dictionary<string, bool>(StringComparer.OrdinalIgnoreCase)
     {

@@ -28,6 +28,18 @@ public sealed class EtchModelCostAttribute : Attribute
 
     /// <summary>Multiply-accumulate operations of one inference.</summary>
     public long Macs { get; set; }
+
+    /// <summary>Bytes of RAM when no layer runs row by row; 0, as the next three, for a model within its budget.</summary>
+    public long LayerByLayer { get; set; }
+
+    /// <summary>Bytes of RAM when as many layers run row by row as give the smallest arena.</summary>
+    public long RowByRow { get; set; }
+
+    /// <summary>The same when the input is pushed row by row; 0 where it cannot be.</summary>
+    public long Pushed { get; set; }
+
+    /// <summary>Bytes of the model's inputs.</summary>
+    public long Input { get; set; }
 }
 
 /// <summary>What one layer of a generated class costs. Written by the generator, read by the analyzers, absent from metadata.</summary>

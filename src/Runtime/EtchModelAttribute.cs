@@ -12,4 +12,20 @@ public sealed class EtchModelAttribute(string file) : Attribute
 {
     /// <summary>The model file as it was written at the class.</summary>
     public string File { get; } = file;
+
+    /// <summary>Whether layers run row by row. It prevails over the project file's <c>Streaming</c> and <c>EtchStreaming</c>.</summary>
+    public EtchStreaming Streaming { get; set; }
+}
+
+/// <summary>Whether layers of a model run row by row through line buffers: the same results with less RAM, a little slower.</summary>
+public enum EtchStreaming
+{
+    /// <summary>Where the RAM budget asks for it, the layers that meet it at the least cost.</summary>
+    Auto,
+
+    /// <summary>Nowhere.</summary>
+    Off,
+
+    /// <summary>Where it gives the smallest arena.</summary>
+    Smallest,
 }

@@ -213,11 +213,36 @@ public class BudgetAnalyzerTests
     }
 
     [Fact]
+    public Task A_model_above_its_budget_says_what_streaming_would_make_of_it() => new Harness(Declared.Replace("16_512", "[|16_511|]")) { Generated = Streamable }.Expect(
+        ("ETCH201", RamMessage.Replace("; dearest", "; 16,512 layer by layer, 5,000 row by row (Streaming = Smallest), "
+            + "5,100 with PushRow, which does without the input's 490 besides; dearest")));
+
+    [Theory]
+    [InlineData("[EtchModel(\"keywords.tflite\")]", "[EtchModel(\"keywords.tflite\", Streaming = Etch.EtchStreaming.Auto)]")]
+    [InlineData("[EtchModel(\"keywords.tflite\", Streaming = EtchStreaming.Off)]", "[EtchModel(\"keywords.tflite\", Streaming = Etch.EtchStreaming.Auto)]")]
+    public async Task A_model_that_would_fit_row_by_row_is_let_run_so(string before, string after)
+    {
+        string Source(string attribute) => Declared.Replace("[EtchModel(\"keywords.tflite\")]", attribute).Replace("16_512", "5_000");
+        Assert.Equal(Source(after), await new Harness(Source(before)) { Generated = Streamable }.FixOnce());
+    }
+
+    [Fact]
+    public async Task A_model_that_would_not_fit_row_by_row_either_has_its_budget_raised()
+    {
+        (string after, string[] titles) = await new Harness(Declared.Replace("16_512", "4_999")) { Generated = Streamable }.Fix();
+        Assert.Equal(Declared, after);
+        Assert.Equal(["Raise Ram to 16_512"], titles);
+    }
+
+    [Fact]
     public async Task A_limit_in_the_project_file_has_no_fix()
     {
         var project = new Harness(Unlimited) { Generated = Generated, Properties = new() { ["build_property.EtchMaxRam"] = "1" } };
         Assert.Equal((Unlimited, 0), (await project.Fix()) is var (source, titles) ? (source, titles.Length) : default);
     }
+
+    // The model was compiled without streaming.
+    private static string Streamable => Generated.Replace("Macs = 2700000)]", "Macs = 2700000, LayerByLayer = 16512, RowByRow = 5000, Pushed = 5100, Input = 490)]");
 
     private static string Unlimited => Declared.Replace("[EtchBudget(Ram = 16_512)]\n", "");
 

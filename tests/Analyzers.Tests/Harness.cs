@@ -25,7 +25,7 @@ internal sealed class Harness(string markedSource)
 
     private static readonly DiagnosticAnalyzer[] Analyzers = [new BudgetAnalyzer(), new ArenaUseAnalyzer()];
 
-    private static readonly CodeFixProvider[] Fixes = [new RaiseBudgetFix(), new BufferLengthFix()];
+    private static readonly CodeFixProvider[] Fixes = [new StreamFix(), new RaiseBudgetFix(), new BufferLengthFix()];
 
     /// <summary>The class that a generator would have written; the user's source may add a part to it.</summary>
     public string Generated { get; init; } = "";
@@ -75,12 +75,21 @@ internal sealed class Harness(string markedSource)
         return ((await project.Documents.First().GetTextAsync()).ToString(), [.. titles]);
     }
 
+    /// <summary>Applies the first fix of the first diagnostic that has one; returns the user's source.</summary>
+    public async Task<string> FixOnce()
+    {
+        using var workspace = new AdhocWorkspace();
+        Project project = Project(workspace, Parse().Source);
+        ApplyChangesOperation change = (await (await NextAction(project))!.GetOperationsAsync(CancellationToken.None)).OfType<ApplyChangesOperation>().Single();
+        return (await change.ChangedSolution.GetProject(project.Id)!.Documents.First().GetTextAsync()).ToString();
+    }
+
     /// <summary>Applies the fix of every diagnostic of an id at once; returns the user's source.</summary>
     public async Task<string> FixAll(string id)
     {
         using var workspace = new AdhocWorkspace();
         Project project = Project(workspace, Parse().Source);
-        CodeFixProvider fix = Fixes.Single(fix => fix.FixableDiagnosticIds.Contains(id));
+        CodeFixProvider fix = Fixes.Single(fix => fix is not StreamFix && fix.FixableDiagnosticIds.Contains(id));
         var context = new FixAllContext(
             project.Documents.First(), fix, FixAllScope.Document, fix.GetType().Name, [id], new Found(await Diagnose(project)), CancellationToken.None);
         CodeAction action = (await fix.GetFixAllProvider()!.GetFixAsync(context))!;

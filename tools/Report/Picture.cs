@@ -13,7 +13,7 @@ internal static class Picture
     /// <summary>An SVG file; every box tells its tensor, bytes and layers in a tooltip.</summary>
     public static string Write(CompiledModel model)
     {
-        int layers = Math.Max(1, model.Layers.Count), bytes = Math.Max(1, model.Plan.Bytes), column = Math.Clamp(1200 / layers, 8, 60), width = layers * column;
+        int layers = Math.Max(1, model.Steps.Count), bytes = Math.Max(1, model.Plan.Bytes), column = Math.Clamp(1200 / layers, 8, 60), width = layers * column;
         string Y(double offset) => InvariantText.Of($"{Math.Round(Top + (Height * (1 - (offset / bytes))), 2)}");
         string X(int layer) => InvariantText.Of($"{Left + (layer * column)}");
         var svg = new StringBuilder();
@@ -23,7 +23,7 @@ internal static class Picture
         Line($"<text x=\"{Left}\" y=\"20\" font-size=\"14\">{Names.Xml(model.File.Name)}: arena {Names.Number(model.Plan.Bytes)} bytes, lower bound {Names.Number(model.Plan.LowerBound)}</text>");
 
         // Steps that need as many bytes as any.
-        foreach (int layer in Enumerable.Range(0, model.Layers.Count).Where(layer => model.Plan.Live[layer] == model.Plan.LowerBound && model.Plan.Bytes > 0))
+        foreach (int layer in Enumerable.Range(0, model.Steps.Count).Where(layer => model.Plan.Live[layer] == model.Plan.LowerBound && model.Plan.Bytes > 0))
         {
             Line($"<rect x=\"{X(layer)}\" y=\"{Top}\" width=\"{column}\" height=\"{Height}\" fill=\"#fde2e2\"><title>peak: layer {layer}</title></rect>");
         }
@@ -38,7 +38,7 @@ internal static class Picture
 
         Line($"<path d=\"M {Left} {Top} V {Top + Height} H {Left + width}\" fill=\"none\" stroke=\"#333\"/>");
         for (int i = 0; i <= 4; i++) Line($"<text x=\"{Left - 6}\" y=\"{Y(bytes * i / 4)}\" text-anchor=\"end\">{Names.Number((long)bytes * i / 4)}</text>");
-        for (int layer = 0; layer < model.Layers.Count; layer += Math.Max(1, 30 / column)) Line($"<text x=\"{X(layer)}\" y=\"{Top + Height + 16}\">{layer}</text>");
+        for (int layer = 0; layer < model.Steps.Count; layer += Math.Max(1, 30 / column)) Line($"<text x=\"{X(layer)}\" y=\"{Top + Height + 16}\">{layer}</text>");
         Line($"</svg>");
         return svg.ToString();
     }

@@ -10,7 +10,7 @@ namespace Etch.Emit;
 /// <summary>A tensor in the arena: its bytes and the layers it is needed for, both inclusive.</summary>
 internal sealed record Life(string Name, int At, int Bytes, int First, int Last);
 
-/// <summary>The arena over time as text: layers from left to right, offsets from bottom to top.</summary>
+/// <summary>The arena over time as text: steps, layers mostly, from left to right, offsets from bottom to top.</summary>
 internal static class ArenaText
 {
     private const int Rows = 12, Columns = 100;
@@ -19,9 +19,9 @@ internal static class ArenaText
     public static IReadOnlyList<Life> Lives(CompiledModel model)
     {
         var lives = new Dictionary<int, Life>();
-        for (int layer = 0; layer < model.Layers.Count; layer++)
+        for (int layer = 0; layer < model.Steps.Count; layer++)
         {
-            foreach (int root in model.Layers[layer].Inputs.Concat(model.Layers[layer].Outputs).Select(model.Graph.Root))
+            foreach (int root in model.Steps[layer].Inputs.Concat(model.Steps[layer].Outputs).Select(model.Graph.Root))
             {
                 if (!model.Plan.Locations.TryGetValue(root, out Location location) || location.Place != Place.Arena) continue;
                 Tensor tensor = model.Graph[root];
@@ -29,7 +29,13 @@ internal static class ArenaText
             }
         }
 
-        int last = model.Options.KeepTensors ? model.Layers.Count - 1 : 0;
+        for (int step = 0; step < model.Steps.Count; step++)
+        {
+            if (model.Steps[step] is not { Rows: not null } rows) continue;
+            lives[-1 - step] = new Life(InvariantText.Of($"rows of layers {rows.First} to {rows.End - 1}"), model.Plan.ScratchAt[step], rows.ScratchBytes, step, step);
+        }
+
+        int last = model.Options.KeepTensors ? model.Steps.Count - 1 : 0;
         return [.. lives.Values.Select(life => life with { Last = Math.Max(life.Last, last) }).OrderBy(life => life.First).ThenBy(life => life.At)];
     }
 
@@ -37,7 +43,7 @@ internal static class ArenaText
     /// <returns>No lines for models without an arena or with more layers than fit.</returns>
     public static IEnumerable<string> Write(CompiledModel model)
     {
-        int layers = model.Layers.Count, bytes = model.Plan.Bytes;
+        int layers = model.Steps.Count, bytes = model.Plan.Bytes;
         if (bytes == 0 || layers > Columns) yield break;
 
         int width = Math.Min(4, Columns / layers);

@@ -35,7 +35,17 @@ internal static class LayersWriter
         (Names.Port[] inputs, Names.Port[] outputs) = SurfaceWriter.Ports(model);
         string[] methods = Methods(model);
         WriteInvoke(w, model, methods, inputs, outputs);
+        w.Line();
+        w.Line("// Called after each layer where your own part of the class implements it, to time or to look at tensors; otherwise it is not there.");
+        if (model.Steps.Any(step => step.Rows is not null)) w.Line("// After a layer that runs row by row it is called after each of its rows.");
+        w.Line("static partial void AfterLayer(int layer);");
         if (model.IsStateful) WriteReset(w, model);
+        foreach (Step step in model.Steps.Where(step => step.Rows is not null))
+        {
+            w.Line();
+            RowsWriter.Write(w, model, step, methods, ConstantsWriter.Names(model));
+        }
+
         for (int i = 0; i < model.Layers.Count; i++)
         {
             if (methods.Take(i).Contains(methods[i])) continue;
@@ -126,7 +136,7 @@ internal static class LayersWriter
 
     private static string Where(CompiledModel model, int id)
     {
-        Location location = model.Plan.Locations[id];
+        if (!model.Plan.Locations.TryGetValue(model.Graph.Root(id), out Location location)) return Rows(model, model.Graph.Root(id));
         return location.Place switch
         {
             Place.Arena => InvariantText.Of($"[{location.At} … {location.At + model.Graph[id].ByteCount})"),
@@ -136,6 +146,13 @@ internal static class LayersWriter
         };
     }
 
+    // A tensor of which only some rows exist.
+    private static string Rows(CompiledModel model, int root)
+    {
+        RowBuffer rows = model.Steps.Select(step => step.Rows).OfType<RowGroup>().Select(group => group.Buffers).First(b => b.ContainsKey(root))[root];
+        return rows.Lines == 1 ? "1 row" : InvariantText.Of($"{rows.Lines} rows");
+    }
+
     // The end of a long name tells layers apart.
     private static string Short(string name) => name.Length <= 28 ? name : "…" + name.Substring(name.Length - 27);
 
@@ -143,37 +160,82 @@ internal static class LayersWriter
 
     private static void WriteInvoke(CodeWriter w, CompiledModel model, string[] methods, Names.Port[] inputs, Names.Port[] outputs)
     {
-        // A span for each tensor that has bytes: the caller's parameters, slices of the arena.
-        var spans = new Dictionary<int, string>();
-        var taken = new HashSet<string>(inputs.Concat(outputs).Select(p => p.Parameter)) { "arena", "state", "image" };
-        for (int i = 0; i < inputs.Length; i++) spans[model.Graph.Inputs[i]] = inputs[i].Parameter;
-        for (int i = 0; i < outputs.Length; i++) spans[model.Graph.Root(model.Graph.Outputs[i])] = outputs[i].Parameter;
-
-        using (w.Block($"static partial void InvokeLayers({SurfaceWriter.Parameters(model, inputs, outputs)})"))
+        if (model.Push is null)
         {
-            foreach (int root in model.Layers.SelectMany(layer => layer.Inputs.Concat(layer.Outputs)).Select(model.Graph.Root))
+            using (w.Block($"static partial void InvokeLayers({SurfaceWriter.Parameters(model, inputs, outputs)})"))
             {
-                if (spans.ContainsKey(root)) continue;
-                Tensor tensor = model.Graph[root];
-                string name = spans[root] = Names.Unique(Names.Camel(tensor.Name, "tensor"), taken);
-                Location location = model.Plan.Locations[root];
-                string slice = InvariantText.Of($"{(location.Place == Place.State ? "state" : "arena")}.Slice({location.At}, {tensor.ByteCount})");
-                string type = tensor.Type.Keyword();
-                w.Line($"Span<{type}> {name} = {(type == "sbyte" ? slice : $"MemoryMarshal.Cast<sbyte, {type}>({slice})")}; // {Dimensions(tensor)}");
+                WriteSteps(w, model, 0, model.Steps.Count, methods, inputs, outputs);
             }
 
-            w.Line();
-            var tables = ConstantsWriter.Names(model);
-            for (int i = 0; i < model.Layers.Count; i++)
+            return;
+        }
+
+        // What follows the rows is the same whether a caller has the whole image or hands it over row by row.
+        string rest = $"LayersAfterRows({string.Join(", ", outputs.Select(p => p.Parameter).Append("arena"))});";
+        using (w.Block($"static partial void InvokeLayers({SurfaceWriter.Parameters(model, inputs, outputs)})"))
+        {
+            WriteSteps(w, model, 0, 1, methods, inputs, outputs);
+            w.Line(rest);
+        }
+
+        w.Line();
+        using (w.Block($"static partial void PushLayers({SurfaceWriter.PushParameters(inputs, outputs)})"))
+        {
+            RowsWriter.WritePush(w, model, Spans(w, model, 0, 1, inputs, outputs), inputs[0].Parameter);
+            using (w.Block($"if (y == {model.Push.Rows - 1})"))
             {
-                WriteCall(w, model, i, methods[i], spans, tables);
-                w.Line($"AfterLayer({i});");
+                w.Line(rest);
             }
         }
 
         w.Line();
-        w.Line("// Called after each layer where your own part of the class implements it, to time or to look at tensors; otherwise it is not there.");
-        w.Line("static partial void AfterLayer(int layer);");
+        using (w.Block($"private static void LayersAfterRows({SurfaceWriter.Parameters(model, [], outputs)})"))
+        {
+            WriteSteps(w, model, 1, model.Steps.Count, methods, inputs, outputs);
+        }
+    }
+
+    private static void WriteSteps(
+        CodeWriter w, CompiledModel model, int begin, int end, string[] methods, Names.Port[] inputs, Names.Port[] outputs)
+    {
+        Dictionary<int, string> spans = Spans(w, model, begin, end, inputs, outputs);
+        Dictionary<Table, string> tables = ConstantsWriter.Names(model);
+        for (int i = begin; i < end; i++)
+        {
+            Step step = model.Steps[i];
+            if (step.Rows is not null)
+            {
+                RowsWriter.WriteLoop(w, model, i, spans);
+                continue;
+            }
+
+            WriteCall(w, model, step.First, methods[step.First], spans, tables);
+            w.Line($"AfterLayer({step.First});");
+        }
+    }
+
+    // Declares a span for each tensor of these steps that has bytes: the caller's parameters, slices of the arena.
+    private static Dictionary<int, string> Spans(CodeWriter w, CompiledModel model, int begin, int end, Names.Port[] inputs, Names.Port[] outputs)
+    {
+        var spans = new Dictionary<int, string>();
+        var taken = new HashSet<string>(inputs.Concat(outputs).Select(p => p.Parameter)) { "arena", "state", "image", "tick", "row", "rows", "y", "end" };
+        for (int i = 0; i < inputs.Length; i++) spans[model.Graph.Inputs[i]] = inputs[i].Parameter;
+        for (int i = 0; i < outputs.Length; i++) spans[model.Graph.Root(model.Graph.Outputs[i])] = outputs[i].Parameter;
+        var used = new HashSet<int>(model.Steps.Skip(begin).Take(end - begin).SelectMany(step => step.Inputs.Concat(step.Outputs)).Select(model.Graph.Root));
+        foreach (int root in model.Steps.SelectMany(step => step.Inputs.Concat(step.Outputs)).Select(model.Graph.Root))
+        {
+            if (spans.ContainsKey(root)) continue;
+            Tensor tensor = model.Graph[root];
+            string name = spans[root] = Names.Unique(Names.Camel(tensor.Name, "tensor"), taken);
+            if (!used.Contains(root)) continue;
+            Location location = model.Plan.Locations[root];
+            string slice = InvariantText.Of($"{(location.Place == Place.State ? "state" : "arena")}.Slice({location.At}, {tensor.ByteCount})");
+            string type = tensor.Type.Keyword();
+            w.Line($"Span<{type}> {name} = {(type == "sbyte" ? slice : $"MemoryMarshal.Cast<sbyte, {type}>({slice})")}; // {Dimensions(tensor)}");
+        }
+
+        w.Line();
+        return spans;
     }
 
     private static void WriteReset(CodeWriter w, CompiledModel model)

@@ -31,7 +31,7 @@ internal static class Names
     /// <summary>The caller's inputs and outputs, named after their tensors; constants of a single one begin with Input or Output.</summary>
     public static (Port[] Inputs, Port[] Outputs) Ports(EquatableArray<Tensor> inputs, EquatableArray<Tensor> outputs)
     {
-        var taken = new HashSet<string> { "arena", "state", "nameof" };
+        var taken = new HashSet<string> { "arena", "state", "row", "rows", "next", "y", "nameof" };
         var prefixes = new HashSet<string>();
         if (inputs.Count == 1) prefixes.Add("Input");
         if (outputs.Count == 1) prefixes.Add("Output");

@@ -37,6 +37,13 @@ internal abstract record Op
     public virtual Layer SelectKernel(Graph graph, CompileOptions options) =>
         throw new InvalidOperationException($"a pass should have rewritten {Name}");
 
+    /// <summary>True when row y of the output (dimension 1 of NHWC) follows from rows y of the inputs alone: the operator then means the
+    /// same on tensors of one row.</summary>
+    public virtual bool IsRowwise(Graph graph) => false;
+
+    /// <summary>The layer as a <see cref="Ops.RowSum"/>, which takes its input row by row, or null where it is no sum over all rows.</summary>
+    public virtual Layer? SelectRowSum(Graph graph, CompileOptions options) => null;
+
     /// <summary>The name of the layer in messages and reports: that of its first output.</summary>
     public string LayerName(Graph graph) => graph[Outputs[0]].Name;
 

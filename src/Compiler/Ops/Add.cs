@@ -30,6 +30,8 @@ internal sealed record Add : Op
     public override void Reference(Values values) => Of(values.Graph).Reference(values, this, Activation, 1);
 
     // ---- kernel ----
+    public override bool IsRowwise(Graph graph) => true;
+
     public override Layer SelectKernel(Graph graph, CompileOptions options) =>
         Of(graph).Layer(graph, this, "Add", "+", Quantize.Range(Activation, graph[Outputs[0]]), options);
 

@@ -44,6 +44,8 @@ internal sealed record AddN : Op
     }
 
     // ---- kernel ----
+    public override bool IsRowwise(Graph graph) => true;
+
     public override Layer SelectKernel(Graph graph, CompileOptions options)
     {
         Tensor[] tensors = [.. Inputs.Select(id => graph[id])];

@@ -1,4 +1,5 @@
 using System.Linq;
+using Etch.Emit;
 using Etch.Ir;
 using Etch.Tflite;
 
@@ -34,4 +35,17 @@ internal sealed record AveragePool2D : Op
 
     // ---- kernel ----
     public override Layer SelectKernel(Graph graph, CompileOptions options) => PoolKernel.Layer(graph, this, Pool, isAverage: true, options);
+
+    public override Layer? SelectRowSum(Graph graph, CompileOptions options)
+    {
+        Tensor input = graph[Inputs[0]];
+        (int min, int max) = Quantize.Range(Pool.Activation, graph[Outputs[0]]);
+        Window2D window = Pool.Geometry(input);
+        int offset = input.WasUInt8 ? 128 : 0;
+        return RowSum.Layer(
+            graph, this, "AveragePool2D", window, offset * window.Taps,
+            [InvariantText.Of($"const int Taps = {window.Taps}, Half = Taps / 2, Offset = {offset}, ActivationMin = {min}, ActivationMax = {max};")],
+            ["acc = ((acc > 0 ? acc + Half : acc - Half) / Taps) - Offset;"],
+            $"({input.Type.Keyword()})FixedPoint.Clamp(acc, ActivationMin, ActivationMax)", options);
+    }
 }

@@ -62,6 +62,8 @@ internal sealed record Concatenation : Op
     }
 
     // ---- kernel ----
+    public override bool IsRowwise(Graph graph) => Dimension(graph[Outputs[0]].Shape.Count) > 1;
+
     public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "Concatenation", Moves(graph));
 
     private IEnumerable<Move> Moves(Graph graph)

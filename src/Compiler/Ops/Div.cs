@@ -41,6 +41,8 @@ internal sealed record Div : Op
     }
 
     // ---- kernel ----
+    public override bool IsRowwise(Graph graph) => true;
+
     public override Layer SelectKernel(Graph graph, CompileOptions options)
     {
         Multiplier factor = Factor(graph);

@@ -27,6 +27,8 @@ internal sealed record Lookup(Op Source, EquatableArray<int> Results) : Op
     }
 
     // ---- kernel ----
+    public override bool IsRowwise(Graph graph) => true;
+
     public override Layer SelectKernel(Graph graph, CompileOptions options)
     {
         Tensor input = graph[Inputs[0]], output = graph[Outputs[0]];

@@ -23,6 +23,8 @@ internal sealed record Maximum(bool IsMaximum) : Op
     public override void Reference(Values values) => Binary.ReferenceOfStored(values, this, IsMaximum ? Math.Max : Math.Min);
 
     // ---- kernel ----
+    public override bool IsRowwise(Graph graph) => true;
+
     public override Layer SelectKernel(Graph graph, CompileOptions options) => Binary.Layer(
         graph, this, IsMaximum ? "Maximum" : "Minimum", options, [], ["int a = {1}, b = {2};"],
         $"({graph[Outputs[0]].Type.Keyword()})Math.{(IsMaximum ? "Max" : "Min")}(a, b)");

@@ -36,20 +36,31 @@ internal sealed record Mean(bool IsMean, Reduction Reduction) : Op
     }
 
     // ---- kernel ----
-    public override Layer SelectKernel(Graph graph, CompileOptions options)
+    public override Layer SelectKernel(Graph graph, CompileOptions options) => Reduction.Layer(
+        graph, this, KernelName, options,
+        [InvariantText.Of($"const int Start = {Start(graph)}; // minus the zero point of each input"), Constants(graph)],
+        "Start", "acc += {0};", [Scale], Result(graph));
+
+    public override Layer? SelectRowSum(Graph graph, CompileOptions options) => Reduction.WindowOfRows(graph[Inputs[0]]) is not { } window
+        ? null
+        : RowSum.Layer(graph, this, KernelName, window, Start(graph), [Constants(graph)], [Scale], Result(graph), options);
+
+    private string KernelName => IsMean ? "Mean" : "Sum";
+
+    private string Scale => $"int {Value} = FixedPoint.MultiplyByQuantizedMultiplier(acc, Multiplier, Shift) + OutputZeroPoint;";
+
+    private string Result(Graph graph)
+    {
+        ElementType type = graph[Outputs[0]].Type;
+        return InvariantText.Of($"({type.Keyword()})FixedPoint.Clamp({Value}, {type.Min()}, {type.Max()})");
+    }
+
+    private string Value => IsMean ? "mean" : "sum";
+
+    private string Constants(Graph graph)
     {
         Multiplier factor = Factor(graph);
-        ElementType type = graph[Outputs[0]].Type;
-        string result = IsMean ? "mean" : "sum";
-        return Reduction.Layer(
-            graph, this, IsMean ? "Mean" : "Sum", options,
-            [
-                InvariantText.Of($"const int Start = {Start(graph)}; // minus the zero point of each input"),
-                InvariantText.Of($"const int Multiplier = {factor.Value}, Shift = {factor.Shift}, OutputZeroPoint = {graph[Outputs[0]].ZeroPoint};"),
-            ],
-            "Start", "acc += {0};",
-            [$"int {result} = FixedPoint.MultiplyByQuantizedMultiplier(acc, Multiplier, Shift) + OutputZeroPoint;"],
-            InvariantText.Of($"({type.Keyword()})FixedPoint.Clamp({result}, {type.Min()}, {type.Max()})"));
+        return InvariantText.Of($"const int Multiplier = {factor.Value}, Shift = {factor.Shift}, OutputZeroPoint = {graph[Outputs[0]].ZeroPoint};");
     }
 
     private int Start(Graph graph) => unchecked(-graph[Inputs[0]].ZeroPoint * Reduction.Elements(graph, this));

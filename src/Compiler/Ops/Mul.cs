@@ -35,6 +35,8 @@ internal sealed record Mul : Op
     }
 
     // ---- kernel ----
+    public override bool IsRowwise(Graph graph) => true;
+
     public override Layer SelectKernel(Graph graph, CompileOptions options)
     {
         Multiplier factor = Factor(graph);

@@ -56,6 +56,8 @@ internal sealed record Pad(string SchemaName) : Op
     public override void Reference(Values values) => StridedCopy.Reference(values, this, [Inside(values.Graph)], Value(values.Graph));
 
     // ---- kernel ----
+    public override bool IsRowwise(Graph graph) => graph[Outputs[0]].Shape.Count == 4 && Before(1) + After(1) == 0;
+
     public override Layer SelectKernel(Graph graph, CompileOptions options) =>
         StridedCopy.Layer(graph, this, "Pad", [Inside(graph)], Value(graph));
 

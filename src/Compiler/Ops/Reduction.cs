@@ -91,6 +91,19 @@ internal sealed record Reduction(EquatableArray<int>? Axes, bool KeepDims)
         }
     }
 
+    /// <summary>The sum over all rows of an NHWC image, and over all or single columns, as windows; null for other reductions.</summary>
+    public Window2D? WindowOfRows(Tensor input)
+    {
+        bool[] reduced = Reduced(input);
+        if (reduced.Length != 4 || reduced[0] || !reduced[1] || reduced[3]) return null;
+        int width = input.Shape[2];
+        return new Window2D
+        {
+            InputHeight = input.Shape[1], InputWidth = width, FilterHeight = input.Shape[1], FilterWidth = reduced[2] ? width : 1,
+            StrideY = 1, StrideX = 1, OutputHeight = 1, OutputWidth = reduced[2] ? 1 : width, PadTop = 0, PadLeft = 0,
+        };
+    }
+
     private bool[] Reduced(Tensor input)
     {
         bool[] reduced = new bool[input.Shape.Count];

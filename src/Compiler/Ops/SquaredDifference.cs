@@ -36,6 +36,8 @@ internal sealed record SquaredDifference : Op
     }
 
     // ---- kernel ----
+    public override bool IsRowwise(Graph graph) => true;
+
     public override Layer SelectKernel(Graph graph, CompileOptions options)
     {
         (Multiplier first, Multiplier second, Multiplier square) = Factors(graph);

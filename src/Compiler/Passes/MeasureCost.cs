@@ -46,17 +46,31 @@ internal static class MeasureCost
     /// arithmetic below it. Frames were measured at 48 to 244 bytes on Arm; 64-bit frames are twice as large.</summary>
     public const int FrameBytes = 512;
 
-    public static ModelCost Run(ModelFile file, Graph graph, IReadOnlyList<Layer> layers, ArenaPlan plan, StatePlan state)
+    /// <summary>Stack of the method that runs layers row by row.</summary>
+    public const int RowFrameBytes = 256;
+
+    // Code of that method for each of its layers: the tests of its clock and the places in its buffers.
+    private const int RowCodeBytes = 96;
+
+    /// <summary>Bytes of stack that the emitted code needs.</summary>
+    public static long Stack(IEnumerable<Layer> layers) => FrameBytes + layers.Select(l => l.Kernel.StackBytes).DefaultIfEmpty(0).Max();
+
+    public static ModelCost Run(ModelFile file, Graph graph, Schedule schedule, StatePlan state)
     {
         var kernels = new HashSet<Kernel>();
         var tables = new HashSet<(ElementType, EquatableArray<byte>)>();
         var costs = new List<LayerCost>();
         long tableBytes = 0, codeBytes = 200;
-        foreach (Layer layer in layers)
+        Layer[] layers = [.. schedule.Steps.SelectMany(step => step.Layers)];
+        RowGroup?[] groups = [.. schedule.Steps.SelectMany(step => step.Layers.Select(_ => step.Rows))];
+        for (int i = 0; i < layers.Length; i++)
         {
+            Layer layer = layers[i];
+            RowGroup? group = groups[i];
+            long Held(int id) => group is not null && group.Buffers.TryGetValue(graph.Root(id), out RowBuffer? rows) ? rows.Bytes : graph[id].ByteCount;
             int newTables = layer.Tables.Where(t => tables.Add((t.Type, t.Data))).Sum(t => t.Data.Count);
-            int newCode = 40 + (kernels.Add(layer.Kernel) ? layer.Kernel.CodeBytes : 0);
-            long ram = layer.Inputs.Distinct().Concat(layer.Outputs).Sum(id => (long)graph[id].ByteCount) + layer.Kernel.StackBytes;
+            int newCode = (group is null ? 40 : RowCodeBytes) + (kernels.Add(layer.Kernel) ? layer.Kernel.CodeBytes : 0);
+            long ram = layer.Inputs.Distinct().Concat(layer.Outputs).Sum(Held) + layer.Kernel.StackBytes;
             tableBytes += newTables;
             codeBytes += newCode;
             costs.Add(new LayerCost($"{layer.Op.Name} {layer.Op.LayerName(graph)}", ram, newTables + newCode, layer.Op.Macs(graph)));
@@ -64,8 +78,8 @@ internal static class MeasureCost
 
         tableBytes += state.Resets.Select(reset => reset.Table).OfType<Table>().Where(t => tables.Add((t.Type, t.Data))).Sum(t => t.Data.Count);
         codeBytes += 40 * state.Resets.Count;
-        long stack = FrameBytes + layers.Select(l => l.Kernel.StackBytes).DefaultIfEmpty(0).Max();
-        return new ModelCost(file.Name, plan.Bytes, state.Bytes, stack, tableBytes, codeBytes, costs.Sum(c => c.Macs), costs.ToArray());
+        long stack = Stack(layers) + (schedule.Steps.Any(step => step.Rows is not null) ? RowFrameBytes : 0);
+        return new ModelCost(file.Name, schedule.Plan.Bytes, state.Bytes, stack, tableBytes, codeBytes, costs.Sum(c => c.Macs), costs.ToArray());
     }
 
     public static Measures Measure(Graph file, Graph graph, IReadOnlyList<Layer> layers, ArenaPlan plan, StatePlan state)

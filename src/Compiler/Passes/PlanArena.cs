@@ -24,19 +24,22 @@ internal readonly record struct RowOrder(int RowsPerCall, bool IsBackward);
 /// <summary>Where every tensor is.</summary>
 /// <param name="Locations">By tensor id; tensors that no longer exist have none.</param>
 /// <param name="Bytes">The arena's size.</param>
-/// <param name="LowerBound">No plan of these layers is smaller: the most bytes that one layer needs.</param>
+/// <param name="LowerBound">No plan of these layers is smaller: the most bytes that one step needs.</param>
 /// <param name="IsOptimal">No placement of these tensors is smaller, by the lower bound or by an exhaustive search.</param>
-/// <param name="Live">Bytes that each layer needs at least: what lives then, less what input and output can share.</param>
+/// <param name="Live">Bytes that each step needs at least: what lives then, less what input and output can share.</param>
 internal sealed record ArenaPlan(
     IReadOnlyDictionary<int, Location> Locations, int Bytes, int LowerBound, bool IsOptimal, EquatableArray<int> Live)
 {
     /// <summary>By layer: those whose output lies over the input that dies there.</summary>
     public IReadOnlyDictionary<int, RowOrder> InPlace { get; init; } = new Dictionary<int, RowOrder>();
+
+    /// <summary>By step: where its scratch is, 0 where it has none.</summary>
+    public EquatableArray<int> ScratchAt { get; init; }
 }
 
-/// <summary>Gives every tensor that a layer writes a place in the arena, so that tensors alive at the same time do not overlap.</summary>
+/// <summary>Gives every tensor that a step writes for a later one a place in the arena, so that tensors alive at the same time do not overlap.</summary>
 /// <remarks>
-/// <para>A tensor lives from the layer that writes it to the last that reads it. Inputs and outputs live in the
+/// <para>A tensor lives from the step that writes it to the last that reads it, scratch during its step. Inputs and outputs live in the
 /// caller's spans.</para>
 /// <para>An elementwise output takes over the bytes of an input of equal size that dies there. The output of a layer that computes row by
 /// row may lie over its dying input so far apart that every call writes only what no later call reads (<see cref="RowOverlaps"/>);
@@ -44,7 +47,7 @@ internal sealed record ArenaPlan(
 /// </remarks>
 internal static class PlanArena
 {
-    public static ArenaPlan Run(Graph graph, IReadOnlyList<Layer> layers, StatePlan state, CompileOptions options)
+    public static ArenaPlan Run(Graph graph, IReadOnlyList<Step> steps, StatePlan state, CompileOptions options)
     {
         var locations = new Dictionary<int, Location>();
         for (int i = 0; i < graph.Inputs.Count; i++) locations[graph.Inputs[i]] = new Location(Place.Input, i);
@@ -57,21 +60,21 @@ internal static class PlanArena
 
         // Lifetimes by root; a root that takes over another's bytes joins its buffer.
         var last = new Dictionary<int, int>();
-        for (int layer = 0; layer < layers.Count; layer++)
+        for (int step = 0; step < steps.Count; step++)
         {
-            foreach (int id in layers[layer].Inputs) last[graph.Root(id)] = layer;
+            foreach (int id in steps[step].Inputs) last[graph.Root(id)] = step;
         }
 
         var bufferOf = new Dictionary<int, int>();
         var buffers = new List<Buffer>();
-        for (int layer = 0; layer < layers.Count; layer++)
+        for (int step = 0; step < steps.Count; step++)
         {
-            foreach (int output in layers[layer].Outputs.Select(graph.Root))
+            foreach (int output in steps[step].Outputs.Select(graph.Root))
             {
                 if (locations.ContainsKey(output)) continue;
-                int end = options.KeepTensors ? layers.Count - 1 : last.TryGetValue(output, out int read) ? read : layer;
+                int end = options.KeepTensors ? steps.Count - 1 : last.TryGetValue(output, out int read) ? read : step;
                 Tensor tensor = graph[output];
-                int takenOver = options.KeepTensors ? -1 : TakeOver(graph, layers[layer], layer, last, bufferOf, tensor.ByteCount);
+                int takenOver = options.KeepTensors ? -1 : TakeOver(graph, steps[step], step, last, bufferOf, tensor.ByteCount);
                 if (takenOver >= 0)
                 {
                     bufferOf[output] = takenOver;
@@ -80,15 +83,23 @@ internal static class PlanArena
                 else
                 {
                     bufferOf[output] = buffers.Count;
-                    buffers.Add(new Buffer(tensor.ByteCount, tensor.Type.Size(), layer, end));
+                    buffers.Add(new Buffer(tensor.ByteCount, tensor.Type.Size(), step, end));
                 }
             }
         }
 
-        IReadOnlyList<Overlap> possible = options.KeepTensors ? [] : RowOverlaps.Of(graph, layers, bufferOf, buffers);
+        var scratch = new Dictionary<int, int>();
+        for (int step = 0; step < steps.Count; step++)
+        {
+            if (steps[step].ScratchBytes == 0) continue;
+            scratch[step] = buffers.Count;
+            buffers.Add(new Buffer(steps[step].ScratchBytes, sizeof(int), step, step));
+        }
+
+        IReadOnlyList<Overlap> possible = options.KeepTensors ? [] : RowOverlaps.Of(graph, steps, bufferOf, buffers);
         (int[] offsets, IReadOnlyList<Overlap> overlaps, bool isOptimal) = Assign(buffers, possible);
         var placed = new PlaceBuffers(buffers, possible);
-        int[] live = [.. Enumerable.Range(0, layers.Count).Select(layer => layer < placed.Need.Count ? placed.Need[layer] : 0)];
+        int[] live = [.. Enumerable.Range(0, steps.Count).Select(step => step < placed.Need.Count ? placed.Need[step] : 0)];
         foreach (KeyValuePair<int, int> pair in bufferOf) locations[pair.Key] = new Location(Place.Arena, offsets[pair.Value]);
         for (int id = 0; id < graph.Tensors.Count; id++)
         {
@@ -98,7 +109,9 @@ internal static class PlanArena
 
         return new ArenaPlan(locations, placed.Extent(offsets), placed.LowerBound, isOptimal, live)
         {
-            InPlace = overlaps.ToDictionary(o => o.Layer, o => RowOverlaps.Order(graph, layers[o.Layer], isBackward: offsets[o.Output] > offsets[o.Input])),
+            InPlace = overlaps.ToDictionary(
+                o => steps[o.Layer].First, o => RowOverlaps.Order(graph, steps[o.Layer].Layers[0], isBackward: offsets[o.Output] > offsets[o.Input])),
+            ScratchAt = steps.Select((_, step) => scratch.TryGetValue(step, out int buffer) ? offsets[buffer] : 0).ToArray(),
         };
     }
 
@@ -139,14 +152,14 @@ internal static class PlanArena
 
     // The buffer of an input that the kernel may overwrite: it dies here and is the arena's, of the same size.
     private static int TakeOver(
-        Graph graph, Layer layer, int index, Dictionary<int, int> last, Dictionary<int, int> bufferOf, int bytes)
+        Graph graph, Step step, int index, Dictionary<int, int> last, Dictionary<int, int> bufferOf, int bytes)
     {
-        if (layer.Outputs.Count > 1) return -1;
-        for (int i = 0; i < layer.Inputs.Count; i++)
+        if (step.Outputs.Count > 1) return -1;
+        for (int i = 0; i < step.Inputs.Count; i++)
         {
-            int id = graph.Root(layer.Inputs[i]);
-            bool diesHere = last[id] == index && layer.Inputs.Count(other => graph.Root(other) == id) == 1;
-            if (layer.Kernel.CanOverwrite(i) && diesHere && graph[id].ByteCount == bytes && bufferOf.TryGetValue(id, out int buffer)) return buffer;
+            int id = graph.Root(step.Inputs[i]);
+            bool diesHere = last[id] == index && step.Inputs.Count(other => graph.Root(other) == id) == 1;
+            if (step.CanOverwrite(i) && diesHere && graph[id].ByteCount == bytes && bufferOf.TryGetValue(id, out int buffer)) return buffer;
         }
 
         return -1;

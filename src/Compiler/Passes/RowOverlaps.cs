@@ -17,13 +17,13 @@ internal static class RowOverlaps
     // Calls compute at least so many pixels and rows: kernels take pixels by tiles, depthwise ones two rows at once, and each call prepares weights.
     private const int PixelsPerCall = 48, LeastRows = 2;
 
-    public static IReadOnlyList<Overlap> Of(Graph graph, IReadOnlyList<Layer> layers, IReadOnlyDictionary<int, int> bufferOf, IReadOnlyList<Buffer> buffers)
+    public static IReadOnlyList<Overlap> Of(Graph graph, IReadOnlyList<Step> steps, IReadOnlyDictionary<int, int> bufferOf, IReadOnlyList<Buffer> buffers)
     {
         var overlaps = new List<Overlap>();
-        for (int i = 0; i < layers.Count; i++)
+        for (int i = 0; i < steps.Count; i++)
         {
-            Layer layer = layers[i];
-            if (Window(layer) is null || layer.Inputs.Count != 1 || layer.Outputs.Count != 1) continue;
+            Layer layer = steps[i].Layers[0];
+            if (steps[i].Rows is not null || Window(layer) is null || layer.Inputs.Count != 1 || layer.Outputs.Count != 1) continue;
             int input = graph.Root(layer.Inputs[0]), output = graph.Root(layer.Outputs[0]);
             if (!bufferOf.TryGetValue(input, out int from) || !bufferOf.TryGetValue(output, out int to) || from == to) continue;
             bool isWhole = buffers[from].Bytes == graph[layer.Inputs[0]].ByteCount && buffers[to].Bytes == graph[layer.Outputs[0]].ByteCount;

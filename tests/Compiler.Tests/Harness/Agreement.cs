@@ -38,8 +38,15 @@ internal static class Agreement
             .. Enumerable.Range(0, Math.Min(others, files.Count))
                 .Select(i => (i, "emitted, with overflow checks", Compile(what, files[i], i, 0, o => o with { CheckOverflow = true }))),
         ];
+        Compare(what, files, plain, isChecked: false);
+        Compare(what, files, checkedOnes, isChecked: true);
+    }
 
-        // A model with variables runs three times, on another input each time.
+    /// <summary>Compares models with the reference of their files on a random input, all in one compilation. A model with variables runs
+    /// three times, on another input each time; one that takes rows gets them too.</summary>
+    public static void Compare(
+        string what, IReadOnlyList<byte[]> files, IReadOnlyList<(int Case, string Engine, CompiledModel Model)> models, bool isChecked)
+    {
         Values[][] expected =
         [
             .. files.Select((file, i) =>
@@ -50,28 +57,43 @@ internal static class Agreement
                 return inferences.ToArray();
             }),
         ];
-        foreach ((bool isChecked, IReadOnlyList<(int Case, string Engine, CompiledModel Model)> models) in new[] { (false, plain), (true, [.. checkedOnes]) })
+        var emitted = new EmittedModels([.. models.Select(m => m.Model)], isChecked);
+        Assert.All(models, m =>
         {
-            var emitted = new EmittedModels([.. models.Select(m => m.Model)], isChecked);
-            Assert.All(models, m =>
+            byte[] state = emitted.NewState(m.Model);
+            for (int step = 0; step < expected[m.Case].Length; step++)
             {
-                byte[] state = emitted.NewState(m.Model);
-                for (int step = 0; step < expected[m.Case].Length; step++)
-                {
-                    Values values = expected[m.Case][step];
-                    byte[][] actual = emitted.Run(m.Model, Inputs(m.Case, values.Graph, step), state).Outputs;
-                    for (int k = 0; k < actual.Length; k++)
-                    {
-                        byte[] reference = values.Bytes(values.Graph.Outputs[k]);
-                        if (actual[k].AsSpan().SequenceEqual(reference)) continue;
-                        int first = Enumerable.Range(0, reference.Length).First(at => actual[k][at] != reference[at]);
-                        Assert.Fail(
-                            $"{what}, case {m.Case} of seed {Draw.Seed}, inference {step + 1}, {m.Engine}: output {k} differs from the reference, " +
-                            $"first at {first}: {(sbyte)actual[k][first]} instead of {(sbyte)reference[first]}\n{values.Graph}{m.Model.Graph}");
-                    }
-                }
-            });
+                byte[][] inputs = Inputs(m.Case, expected[m.Case][step].Graph, step);
+                Same(m.Case, step, m.Engine, m.Model, emitted.Run(m.Model, inputs, state).Outputs);
+                if (m.Model.Push is not null) Same(m.Case, step, m.Engine + ", rows pushed", m.Model, emitted.Push(m.Model, inputs));
+            }
+
+            Plans.AssertSound(m.Model);
+        });
+
+        void Same(int index, int step, string engine, CompiledModel model, byte[][] actual)
+        {
+            Values values = expected[index][step];
+            for (int k = 0; k < actual.Length; k++)
+            {
+                byte[] reference = values.Bytes(values.Graph.Outputs[k]);
+                if (actual[k].AsSpan().SequenceEqual(reference)) continue;
+                int first = Enumerable.Range(0, reference.Length).First(at => actual[k][at] != reference[at]);
+                Assert.Fail(
+                    $"{what}, case {index} of seed {Draw.Seed}, inference {step + 1}, {engine}: output {k} differs from the reference, " +
+                    $"first at {first}: {(sbyte)actual[k][first]} instead of {(sbyte)reference[first]}\n{values.Graph}{model.Graph}");
+            }
         }
+    }
+
+    /// <summary>Compiles a random model that has to compile.</summary>
+    public static CompiledModel Compile(string what, byte[] file, int index, int variant, Func<CompileOptions, CompileOptions> options)
+    {
+        string name = $"{what}_{index}_{variant}";
+        CompiledModel model = Compiler.Compile(
+            new ModelFile(name + ".tflite", file), options(new CompileOptions { ClassName = Engines.ClassName(name) }), CancellationToken.None);
+        Assert.True(model.Succeeded, $"{what}, case {index} of seed {Draw.Seed} does not compile: {string.Join("\n", model.Problems)}\n{Import(file)}");
+        return model;
     }
 
     /// <summary>The graph as the file states it.</summary>
@@ -94,15 +116,6 @@ internal static class Agreement
     // All that is emitted for a model, whatever the class is called.
     private static string Code(CompiledModel model) => string.Concat(SurfaceWriter.Write(model), LayersWriter.Write(model), ConstantsWriter.Write(model))
         .Replace(model.Options.ClassName, "Model").Replace(model.File.Name, "file");
-
-    private static CompiledModel Compile(string what, byte[] file, int index, int variant, Func<CompileOptions, CompileOptions> options)
-    {
-        string name = $"{what}_{index}_{variant}";
-        CompiledModel model = Compiler.Compile(
-            new ModelFile(name + ".tflite", file), options(new CompileOptions { ClassName = Engines.ClassName(name) }), CancellationToken.None);
-        Assert.True(model.Succeeded, $"{what}, case {index} of seed {Draw.Seed} does not compile: {string.Join("\n", model.Problems)}\n{Import(file)}");
-        return model;
-    }
 }
 
 /// <summary>What every plan has to satisfy, found out by brute force.</summary>
@@ -114,13 +127,13 @@ internal static class Plans
         Graph graph = model.Graph;
         var written = new Dictionary<int, int>();
         var read = new Dictionary<int, int>();
-        for (int layer = 0; layer < model.Layers.Count; layer++)
+        for (int step = 0; step < model.Steps.Count; step++)
         {
-            foreach (int id in model.Layers[layer].Inputs) read[graph.Root(id)] = layer;
-            foreach (int id in model.Layers[layer].Outputs) written[graph.Root(id)] = layer;
+            foreach (int id in model.Steps[step].Inputs) read[graph.Root(id)] = step;
+            foreach (int id in model.Steps[step].Outputs) written[graph.Root(id)] = step;
         }
 
-        int End(int id) => model.Options.KeepTensors ? model.Layers.Count - 1 : Math.Max(written[id], read.GetValueOrDefault(id, -1));
+        int End(int id) => model.Options.KeepTensors ? model.Steps.Count - 1 : Math.Max(written[id], read.GetValueOrDefault(id, -1));
         int[] inArena = [.. written.Keys.Where(id => model.Plan.Locations[id].Place == Place.Arena)];
         (int From, int To) Extent(int id) => (model.Plan.Locations[id].At, model.Plan.Locations[id].At + graph[id].ByteCount);
         foreach (int a in inArena)
@@ -133,13 +146,23 @@ internal static class Plans
                 bool meetInSpace = Extent(a).From < Extent(b).To && Extent(b).From < Extent(a).To;
                 if (!meetInTime || !meetInSpace) continue;
 
-                // Only a layer that computes in place may write where it reads: on exactly those bytes, or row by row.
-                Layer writer = model.Layers[written[b]];
+                // Only a step that computes in place may write where it reads: on exactly those bytes, or row by row.
+                Step writer = model.Steps[written[b]];
                 bool isInPlace = End(a) == written[b] && Extent(a) == Extent(b) &&
-                    writer.Inputs.Select((id, place) => (id, place)).Any(x => graph.Root(x.id) == a && writer.Kernel.CanOverwrite(x.place));
-                bool isRowByRow = !isInPlace && End(a) == written[b] && model.Plan.InPlace.TryGetValue(written[b], out RowOrder order) &&
-                    graph.Root(writer.Inputs[0]) == a && KeepsRows(writer.Kernel.RowWindow!, order, Extent(a), Extent(b));
+                    writer.Inputs.Select((id, place) => (id, place)).Any(x => graph.Root(x.id) == a && writer.CanOverwrite(x.place));
+                bool isRowByRow = !isInPlace && End(a) == written[b] && model.Plan.InPlace.TryGetValue(writer.First, out RowOrder order) &&
+                    graph.Root(writer.Inputs[0]) == a && KeepsRows(writer.Layers[0].Kernel.RowWindow!, order, Extent(a), Extent(b));
                 Assert.True(isInPlace || isRowByRow, $"%{a} and %{b} overlap while both are alive\n{graph}");
+            }
+        }
+
+        for (int step = 0; step < model.Steps.Count; step++)
+        {
+            (int from, int to) = (model.Plan.ScratchAt[step], model.Plan.ScratchAt[step] + model.Steps[step].ScratchBytes);
+            Assert.InRange(to, 0, model.Plan.Bytes);
+            foreach (int id in inArena.Where(id => written[id] <= step && step <= End(id) && from < to))
+            {
+                Assert.False(from < Extent(id).To && Extent(id).From < to, $"%{id} and the scratch of step {step} overlap\n{graph}");
             }
         }
 

@@ -17,6 +17,8 @@ internal sealed class EmittedModels
     /// <summary>Runs a model on bytes: its inputs, its outputs, its arena, its state.</summary>
     public delegate void Runner(byte[][] inputs, byte[][] outputs, byte[] arena, byte[] state);
 
+    private delegate void Pusher(byte[][] inputs, byte[][] outputs, byte[] rows, bool isFirst);
+
     private static readonly MetadataReference[] References =
     [
         .. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
@@ -26,6 +28,7 @@ internal sealed class EmittedModels
 
     private readonly Dictionary<CompiledModel, Runner> _runners = [];
     private readonly Dictionary<CompiledModel, Action<byte[]>> _resets = [];
+    private readonly Dictionary<CompiledModel, Pusher> _pushers = [];
 
     /// <summary>Compiles with C# 12, nullable, every warning an error; <paramref name="isChecked"/> with overflow checks.</summary>
     public EmittedModels(IReadOnlyList<CompiledModel> models, bool isChecked)
@@ -41,6 +44,7 @@ internal sealed class EmittedModels
             Type runner = assembly.GetType($"{Prefix(model)}{model.Options.ClassName}Runner")!;
             _runners[model] = runner.GetMethod("Run")!.CreateDelegate<Runner>();
             _resets[model] = runner.GetMethod("Reset")!.CreateDelegate<Action<byte[]>>();
+            if (model.Push is not null) _pushers[model] = runner.GetMethod("Push")!.CreateDelegate<Pusher>();
         }
     }
 
@@ -87,6 +91,17 @@ internal sealed class EmittedModels
         return (outputs, arena);
     }
 
+    /// <summary>Hands a model its input row by row; the memory holds garbage at first, and two images go through it.</summary>
+    /// <returns>The outputs' bytes after the second image.</returns>
+    public byte[][] Push(CompiledModel model, byte[][] inputs)
+    {
+        byte[][] outputs = [.. model.Outputs.Select(t => Enumerable.Repeat((byte)0x5A, t.ByteCount).ToArray())];
+        byte[] rows = Enumerable.Repeat((byte)0xA5, model.Push!.Bytes).ToArray();
+        _pushers[model]([[.. inputs[0].Reverse()]], outputs, rows, true);
+        _pushers[model](inputs, outputs, rows, false);
+        return outputs;
+    }
+
     private static string Describe(IGrouping<string, Diagnostic> errors)
     {
         Diagnostic error = errors.First();
@@ -108,6 +123,21 @@ internal sealed class EmittedModels
         ];
         static string Bytes(string array) => $"System.Runtime.InteropServices.MemoryMarshal.Cast<byte, sbyte>({array}.AsSpan())";
         string reset = model.IsStateful ? $"{model.Options.ClassName}.ResetState({Bytes("state")});" : "";
+        string outputs = string.Concat(model.Outputs.Select((t, i) => Span(t, $"outputs[{i}].AsSpan()") + ", "));
+        string push = model.Push is not { } p ? "" : $$"""
+
+                public static void Push(byte[][] inputs, byte[][] outputs, byte[] rows, bool isFirst)
+                {
+                    System.Span<sbyte> memory = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, sbyte>(rows.AsSpan());
+                    System.Span<{{p.Type.Keyword()}}> image = {{Span(model.Inputs[0], "inputs[0].AsSpan()")}};
+                    if (isFirst) {{model.Options.ClassName}}.ResetRows(memory);
+                    for (int y = 0; y < {{p.Rows}}; y++)
+                    {
+                        bool isDone = {{model.Options.ClassName}}.PushRow(image.Slice(y * {{p.RowLength}}, {{p.RowLength}}), {{outputs}}memory);
+                        if (isDone != (y == {{p.Rows - 1}})) throw new System.InvalidOperationException("the last row is not the last");
+                    }
+                }
+            """;
         string body = $$"""
             internal static class {{model.Options.ClassName}}Runner
             {
@@ -118,6 +148,7 @@ internal sealed class EmittedModels
                 {
                     {{reset}}
                 }
+            {{push}}
             }
             """;
         return model.Options.Namespace.Length == 0 ? "using System;\n" + body : $"using System;\nnamespace {model.Options.Namespace};\n" + body;

@@ -9,7 +9,7 @@ namespace Etch.Tests;
 /// <summary>The ways to compute a model that all have to agree, byte for byte.</summary>
 internal static class Engines
 {
-    /// <summary>The options under which code is emitted: every unrolling, with and without overflow checks, every tensor kept.</summary>
+    /// <summary>The options under which code is emitted: every unrolling, every tensor kept, layers row by row.</summary>
     public static readonly (string Name, Func<CompileOptions, CompileOptions> Options)[] Variants =
     [
         ("emitted, Auto", o => o),
@@ -17,6 +17,7 @@ internal static class Engines
         ("emitted, Full", o => o with { Unroll = UnrollPolicy.Full, UnrollCeiling = 1 << 20, Vectors = false }),
         ("emitted, None", o => o with { Unroll = UnrollPolicy.None, Vectors = false }),
         ("emitted, every tensor kept", o => o with { KeepTensors = true }),
+        ("emitted, row by row", o => o with { Streaming = StreamingPolicy.Smallest }),
     ];
 
     /// <summary>Compiles a model that has to compile.</summary>

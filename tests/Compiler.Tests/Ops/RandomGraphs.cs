@@ -6,7 +6,7 @@ using Etch.Tflite;
 
 namespace Etch.Tests;
 
-/// <summary>Small random models of several operators: chains with branches that ADD and CONCATENATION join again.</summary>
+/// <summary>Small random models of several operators: chains with branches that ADD and CONCATENATION join again, and windows of all kinds.</summary>
 internal static class RandomGraphs
 {
     /// <param name="draw">The random numbers.</param>
@@ -17,7 +17,7 @@ internal static class RandomGraphs
     {
         private readonly TfliteBuilder _b = new();
 
-        // Images that later operators may read, all of one height and width.
+        // Images that later operators may read.
         private readonly List<Image> _images = [];
         private int _names;
 
@@ -25,7 +25,7 @@ internal static class RandomGraphs
 
         public byte[] Build()
         {
-            int count = draw.Of(1, 1, 2), height = draw.Int(1, 7), width = draw.Int(1, 7);
+            int count = draw.Of(1, 1, 2), height = draw.Of(draw.Int(1, 7), draw.Int(8, 20)), width = draw.Int(1, 7);
             for (int i = 0; i < count; i++) _images.Add(New(height, width, draw.Int(1, 5), draw.Quantized()));
             int[] inputs = [.. _images.Select(image => image.Id)];
 
@@ -47,19 +47,54 @@ internal static class RandomGraphs
         {
             // Mostly the newest: long chains; sometimes an older one: branches.
             Image from = draw.Chance(3) ? draw.Of(_images.ToArray()) : _images[^1];
-            _images.Add(draw.Int(0, 10) switch
+            _images.Add(draw.Int(0, 12) switch
             {
                 0 or 1 => Convolve(from, draw.Chance(2)),
                 2 => Relu(Convolve(from, draw.Chance(2)), draw.Chance(3)),
                 3 => Convolve(Pad(from), draw.Chance(2), isPadded: true),
-                4 => Join(from, draw.Of(_images.ToArray())),
-                5 => Concatenate(from, draw.Of(_images.ToArray())),
+                4 => Join(from, Like(from)),
+                5 => Concatenate(from, Like(from)),
                 6 => Pool(from),
                 7 => Reshaped(from),
                 8 => Unary(from),
                 9 => Convolve(Relu(from, keeps: true), draw.Chance(2)),
-                _ => Join(from, from),
+                10 => Join(from, from),
+                _ => Window(from),
             });
+        }
+
+        // An image of the same height and width.
+        private Image Like(Image x) => draw.Of(_images.Where(image => image.Height == x.Height && image.Width == x.Width).ToArray());
+
+        // A convolution or a pool with any filter, strides, dilations and padding that fit.
+        private Image Window(Image x)
+        {
+            int kind = draw.Int(0, 3), filterHeight = draw.Int(1, Math.Min(5, x.Height)), filterWidth = draw.Int(1, Math.Min(3, x.Width)), strideY = draw.Of(1, 1, 2, 3), strideX = draw.Of(1, 2);
+            int dilation = kind < 2 && strideY == 1 && strideX == 1 ? draw.Of(1, 1, 2) : 1;
+            int reachY = ((filterHeight - 1) * dilation) + 1, reachX = ((filterWidth - 1) * dilation) + 1;
+            bool isSame = draw.Chance(2) || reachY > x.Height || reachX > x.Width;
+            int Size(int size, int reach, int stride) => isSame ? (size + stride - 1) / stride : (size - reach + stride) / stride;
+            int height = Size(x.Height, reachY, strideY), width = Size(x.Width, reachX, strideX);
+            FlatValue padding = FlatValue.Int32(isSame ? 0 : 1), y = FlatValue.Int32(strideY), step = FlatValue.Int32(strideX), dilated = FlatValue.Int32(dilation);
+            FlatValue activation = FlatValue.Int32(draw.Of(0, 0, 1, 3));
+            if (kind >= 2)
+            {
+                Image pooled = New(height, width, x.Channels, x.Quantization);
+                _b.Operator(
+                    kind == 2 ? Schema.Builtin.MaxPool2D : Schema.Builtin.AveragePool2D, [x.Id], [pooled.Id],
+                    (0, padding), (1, step), (2, y), (3, FlatValue.Int32(filterWidth)), (4, FlatValue.Int32(filterHeight)), (5, activation));
+                return pooled;
+            }
+
+            int outputs = kind == 1 ? x.Channels : draw.Int(1, 6);
+            int[] shape = kind == 1 ? [1, filterHeight, filterWidth, outputs] : [outputs, filterHeight, filterWidth, x.Channels];
+            float scale = draw.Scale();
+            int filter = _b.Int8($"filter{_names++}", shape, scale, 0, draw.Bytes(Shapes.Count(shape)));
+            int bias = _b.Int32($"bias{_names++}", [.. Enumerable.Range(0, outputs).Select(_ => draw.Int(-5_000, 5_000))]);
+            Image result = New(height, width, outputs, TfliteBuilder.Quantized(Math.Min(2, x.Quantization.Scale * scale * draw.Int(50, 300)), draw.ZeroPoint()));
+            if (kind == 1) _b.Operator(Schema.Builtin.DepthwiseConv2D, [x.Id, filter, bias], [result.Id], (0, padding), (1, step), (2, y), (3, FlatValue.Int32(1)), (4, activation), (5, dilated), (6, dilated));
+            else _b.Operator(Schema.Builtin.Conv2D, [x.Id, filter, bias], [result.Id], (0, padding), (1, step), (2, y), (3, activation), (4, dilated), (5, dilated));
+            return result;
         }
 
         private Image Convolve(Image x, bool isDepthwise, bool isPadded = false)
