@@ -61,10 +61,11 @@ public class DescriptorTests
 
     [Theory]
     [MemberData(nameof(Ids))]
-    public void Has_a_help_link_and_cannot_be_switched_off_unless_it_is_a_budget(string id)
+    public void Has_a_help_link_and_cannot_be_switched_off_unless_it_is_a_budget_or_a_warning(string id)
     {
         DiagnosticDescriptor descriptor = Descriptors.ById[id];
         Assert.Equal(Descriptors.Pages + id + ".md", descriptor.HelpLinkUri);
-        Assert.Equal(descriptor.Category == "Etch", descriptor.CustomTags.Contains(WellKnownDiagnosticTags.NotConfigurable));
+        bool isAnError = descriptor.Category == "Etch" && descriptor.DefaultSeverity == DiagnosticSeverity.Error;
+        Assert.Equal(isAnError, descriptor.CustomTags.Contains(WellKnownDiagnosticTags.NotConfigurable));
     }
 }
