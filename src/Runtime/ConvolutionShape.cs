@@ -66,7 +66,8 @@ readonly record struct ConvolutionShape(
     /// </summary>
     internal bool IsOneRow(int rows, int first, int inputTop, out ConvolutionShape row)
     {
-        if (InputWidth == 1 && FilterWidth == 1 && PadLeft == 0 && OutputWidth == 1)
+        // A filter row of an odd number of taps is padded, so that the rows of an odd number of channels do not follow each other.
+        if (InputWidth == 1 && FilterWidth == 1 && PadLeft == 0 && OutputWidth == 1 && InputChannels % 2 == 0)
         {
             // The image as the caller has it begins at inputTop; its first window begins at first · StrideY − PadTop.
             row = new ConvolutionShape(1, InputHeight - inputTop, InputChannels, 1, FilterHeight, 1, StrideY, 0, PadTop + inputTop - (first * StrideY), rows);

@@ -66,10 +66,11 @@ internal static class RandomGraphs
         // An image of the same height and width.
         private Image Like(Image x) => draw.Of(_images.Where(image => image.Height == x.Height && image.Width == x.Width).ToArray());
 
-        // A convolution or a pool with any filter, strides, dilations and padding that fit.
+        // A convolution or a pool with any filter, strides, dilations and padding; a filter may be larger than the image.
         private Image Window(Image x)
         {
-            int kind = draw.Int(0, 3), filterHeight = draw.Int(1, Math.Min(5, x.Height)), filterWidth = draw.Int(1, Math.Min(3, x.Width)), strideY = draw.Of(1, 1, 2, 3), strideX = draw.Of(1, 2);
+            int kind = draw.Int(0, 3), filterHeight = draw.Int(1, 5), filterWidth = draw.Int(1, 3);
+            int strideY = draw.Of(1, 1, 2, 3), strideX = draw.Of(1, 2);
             int dilation = kind < 2 && strideY == 1 && strideX == 1 ? draw.Of(1, 1, 2) : 1;
             int reachY = ((filterHeight - 1) * dilation) + 1, reachX = ((filterWidth - 1) * dilation) + 1;
             bool isSame = draw.Chance(2) || reachY > x.Height || reachX > x.Width;
