@@ -20,7 +20,7 @@ public sealed partial class FuzzTests(ITestOutputHelper output)
     // Models up to this much work are run after a mutation, too.
     private const long MostWork = 1 << 22;
 
-    [GeneratedRegex("^ETCH(00[23]|10[1-5])$")]
+    [GeneratedRegex("^ETCH(00[23]|10[1-8])$")]
     private static partial Regex SensibleId();
 
     [Fact]
