@@ -33,17 +33,17 @@ internal static class InferShapes
                 return input.Integers();
             case Transpose { Permutation: { } permutation } when permutation.OrderBy(d => d).SequenceEqual(Enumerable.Range(0, shape.Count)):
                 return [.. permutation.Select(d => shape[d])];
-            case FullyConnected when second!.Shape.Count == 2 && second.Shape[1] > 0 && input.ElementCount % second.Shape[1] == 0:
+            case FullyConnected when second is { Shape.Count: 2 } && second.Shape[1] > 0 && input.ElementCount % second.Shape[1] == 0:
                 return [input.ElementCount / second.Shape[1], second.Shape[0]];
-            case BatchMatMul matrices when second!.Shape.Count == shape.Count && shape.Count >= 2:
+            case BatchMatMul matrices when second?.Shape.Count == shape.Count && shape.Count >= 2:
                 int rank = shape.Count;
                 int[]? batch = Shapes.Broadcast(shape.Take(rank - 2).ToArray(), second.Shape.Take(rank - 2).ToArray());
                 return batch is null ? null : [.. batch, shape[matrices.AdjX ? rank - 1 : rank - 2], second.Shape[matrices.AdjY ? rank - 2 : rank - 1]];
             case Mean { Reduction: { Axes: { } axes } reduction } when axes.All(axis => axis >= -shape.Count && axis < shape.Count):
                 bool IsReduced(int d) => axes.Contains(d) || axes.Contains(d - shape.Count);
                 return [.. Enumerable.Range(0, shape.Count).Where(d => reduction.KeepDims || !IsReduced(d)).Select(d => IsReduced(d) ? 1 : shape[d])];
-            case Add or Sub or Mul or SquaredDifference or Div:
-                return Shapes.Broadcast(shape, second!.Shape);
+            case Add or Sub or Mul or SquaredDifference or Div when second is not null:
+                return Shapes.Broadcast(shape, second.Shape);
             default:
                 return op.IsElementwiseUnary || op is Softmax ? shape.ToArray() : null;
         }
