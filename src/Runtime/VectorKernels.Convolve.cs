@@ -58,7 +58,7 @@ public static partial class VectorKernels
         }
 #endif
 
-        int inputRow = shape.InputWidth * shape.InputChannels, outputRow = shape.OutputWidth * channels;
+        int outputRow = shape.OutputWidth * channels;
         int pairs = ((shape.FilterWidth * shape.InputChannels) + 1) / 2, taps = 2 * pairs * shape.FilterHeight;
         int most = shape.ConvolutionPixels(shape.OutputWidth), widenedRow = shape.Columns(most) * shape.InputChannels;
 
@@ -82,9 +82,7 @@ public static partial class VectorKernels
                 for (int ky = 0; ky < shape.FilterHeight; ky++)
                 {
                     Span<short> to = widened.Slice(ky * widenedRow, columns * shape.InputChannels);
-                    int inputY = (y * shape.StrideY) - shape.PadTop + ky;
-                    if (inputY < 0 || inputY >= shape.InputHeight) to.Fill((short)(2 * outside));
-                    else WidenRow(input.Slice((inputY - inputTop) * inputRow), shape.InputWidth, shape.InputChannels, (x * shape.StrideX) - shape.PadLeft, columns, outside, to);
+                    WidenRow(input, inputTop, (y * shape.StrideY) - shape.PadTop + ky, (x * shape.StrideX) - shape.PadLeft, columns, shape, outside, to);
                 }
 
                 Span<sbyte> stored = output.Slice(((y - rowBegin) * outputRow) + (x * channels), pixels * channels);
@@ -98,16 +96,14 @@ public static partial class VectorKernels
         ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
         ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, in Requantization requantization)
     {
-        int inputRow = shape.InputWidth * shape.InputChannels, pixels = rowEnd - rowBegin, columns = shape.Columns(shape.OutputWidth);
+        int pixels = rowEnd - rowBegin, columns = shape.Columns(shape.OutputWidth);
         int pairs = ((shape.FilterWidth * shape.InputChannels) + 1) / 2, taps = 2 * pairs * shape.FilterHeight;
         int widenedRow = columns * shape.InputChannels, rows = shape.Rows(pixels);
         Span<short> widened = stackalloc short[(rows * widenedRow) + 1];
         for (int row = 0; row < rows; row++)
         {
             Span<short> to = widened.Slice(row * widenedRow, widenedRow);
-            int inputY = (rowBegin * shape.StrideY) - shape.PadTop + row;
-            if (inputY < 0 || inputY >= shape.InputHeight) to.Fill((short)(2 * outside));
-            else WidenRow(input.Slice((inputY - inputTop) * inputRow), shape.InputWidth, shape.InputChannels, -shape.PadLeft, columns, outside, to);
+            WidenRow(input, inputTop, (rowBegin * shape.StrideY) - shape.PadTop + row, -shape.PadLeft, columns, shape, outside, to);
         }
 
         var block = new Block

@@ -281,6 +281,7 @@ public static partial class VectorKernels
         for (int x = 0; x < shape.OutputWidth; x += layer.MostPixels)
         {
             int rowsAtOnce = Math.Min(layer.RowsAtOnce, layer.RowEnd - y);
+
             // Windows' columns, two rows side by side.
             int pixels = Math.Min(layer.MostPixels, shape.OutputWidth - x);
             ref byte entries = ref MemoryMarshal.GetReference(layer.Entries);
@@ -420,6 +421,7 @@ public static partial class VectorKernels
         for (int x = 0; x < shape.OutputWidth; x += layer.MostPixels)
         {
             int rowsAtOnce = Math.Min(layer.RowsAtOnce, layer.RowEnd - y);
+
             // Windows' columns, two rows side by side.
             int pixels = Math.Min(layer.MostPixels, shape.OutputWidth - x);
             ref byte entries = ref MemoryMarshal.GetReference(layer.Entries);
@@ -554,6 +556,7 @@ public static partial class VectorKernels
         for (int x = 0; x < shape.OutputWidth; x += layer.MostPixels)
         {
             int rowsAtOnce = Math.Min(layer.RowsAtOnce, layer.RowEnd - y);
+
             // Windows' columns, two rows side by side.
             int pixels = Math.Min(layer.MostPixels, shape.OutputWidth - x);
             ref byte entries = ref MemoryMarshal.GetReference(layer.Entries);

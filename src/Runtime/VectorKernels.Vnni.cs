@@ -21,7 +21,7 @@ public static partial class VectorKernels
         ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
         ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, in Requantization requantization)
     {
-        int inputRow = shape.InputWidth * shape.InputChannels, outputRow = shape.OutputWidth * channels;
+        int outputRow = shape.OutputWidth * channels;
         int pairs = ((shape.FilterWidth * shape.InputChannels) + 1) / 2, taps = 2 * pairs * shape.FilterHeight;
         int most = shape.ConvolutionPixels(shape.OutputWidth), unsignedRow = shape.Columns(most) * shape.InputChannels;
 
@@ -48,9 +48,7 @@ public static partial class VectorKernels
                 for (int ky = 0; ky < shape.FilterHeight; ky++)
                 {
                     Span<byte> to = unsigned.Slice(ky * unsignedRow, columns * shape.InputChannels);
-                    int inputY = (y * shape.StrideY) - shape.PadTop + ky;
-                    if (inputY < 0 || inputY >= shape.InputHeight) to.Fill((byte)(outside + 128));
-                    else ShiftRow(input.Slice((inputY - inputTop) * inputRow), shape.InputWidth, shape.InputChannels, (x * shape.StrideX) - shape.PadLeft, columns, outside, to);
+                    ShiftRow(input, inputTop, (y * shape.StrideY) - shape.PadTop + ky, (x * shape.StrideX) - shape.PadLeft, columns, shape, outside, to);
                 }
 
                 Span<sbyte> stored = output.Slice(((y - rowBegin) * outputRow) + (x * channels), pixels * channels);
@@ -88,22 +86,21 @@ public static partial class VectorKernels
         }
     }
 
-    // As WidenRow: one row under the windows, each value plus 128.
-    private static void ShiftRow(ReadOnlySpan<sbyte> row, int width, int channels, int begin, int columns, sbyte outside, Span<byte> shifted)
+    // As WidenRow: the pixels of row y under the windows, each value plus 128.
+    private static void ShiftRow(ReadOnlySpan<sbyte> input, int inputTop, int y, int begin, int columns, in ConvolutionShape shape, sbyte outside, Span<byte> shifted)
     {
-        int left = Math.Clamp(-begin, 0, columns), right = Math.Clamp(begin + columns - width, 0, columns - left);
-        if (left > 0) shifted.Slice(0, left * channels).Fill((byte)(outside + 128));
-        if (right > 0) shifted.Slice((columns - right) * channels, right * channels).Fill((byte)(outside + 128));
-        int count = (columns - left - right) * channels, i = 0;
-        if (count == 0) return;
-        ref sbyte source = ref MemoryMarshal.GetReference(row.Slice(Math.Max(0, begin) * channels, count));
-        ref byte target = ref MemoryMarshal.GetReference(shifted.Slice(left * channels, count));
-        for (; i <= count - 32; i += 32)
+        ReadOnlySpan<sbyte> inside = RowInside(input, inputTop, y, begin, columns, shape, out int at);
+        shifted.Slice(0, at).Fill((byte)(outside + 128));
+        shifted.Slice(at + inside.Length).Fill((byte)(outside + 128));
+        ref sbyte source = ref MemoryMarshal.GetReference(inside);
+        ref byte target = ref MemoryMarshal.GetReference(shifted.Slice(at));
+        int i = 0;
+        for (; i <= inside.Length - 32; i += 32)
         {
             Avx2.Xor(Vector256.LoadUnsafe(ref source, (nuint)i).AsByte(), Vector256.Create((byte)128)).StoreUnsafe(ref target, (nuint)i);
         }
 
-        for (; i < count; i++) Unsafe.Add(ref target, i) = (byte)(Unsafe.Add(ref source, i) + 128);
+        for (; i < inside.Length; i++) Unsafe.Add(ref target, i) = (byte)(Unsafe.Add(ref source, i) + 128);
     }
 
     // Sixteen channels of tiles of six pixels.

@@ -28,14 +28,23 @@ public static partial class VectorKernels
         get => Sse41.IsSupported;
     }
 
-    // Widens and doubles the pixels of one row under the windows from column `begin` on; what lies outside the image has the value `outside`.
-    private static void WidenRow(ReadOnlySpan<sbyte> row, int width, int channels, int begin, int columns, sbyte outside, Span<short> widened)
+    // Widens and doubles the pixels of row y under the windows from column `begin` on; what lies outside the image has the value `outside`.
+    private static void WidenRow(ReadOnlySpan<sbyte> input, int inputTop, int y, int begin, int columns, in ConvolutionShape shape, sbyte outside, Span<short> widened)
     {
-        int left = Math.Clamp(-begin, 0, columns), right = Math.Clamp(begin + columns - width, 0, columns - left);
-        if (left > 0) widened.Slice(0, left * channels).Fill((short)(2 * outside));
-        if (right > 0) widened.Slice((columns - right) * channels, right * channels).Fill((short)(2 * outside));
-        int count = (columns - left - right) * channels;
-        if (count > 0) Widen(row.Slice(Math.Max(0, begin) * channels, count), widened.Slice(left * channels, count));
+        ReadOnlySpan<sbyte> inside = RowInside(input, inputTop, y, begin, columns, shape, out int at);
+        widened.Slice(0, at).Fill((short)(2 * outside));
+        widened.Slice(at + inside.Length).Fill((short)(2 * outside));
+        Widen(inside, widened.Slice(at));
+    }
+
+    // What of the pixels of row y from column `begin` on lies inside the image, and how many values before it do not.
+    private static ReadOnlySpan<sbyte> RowInside(ReadOnlySpan<sbyte> input, int inputTop, int y, int begin, int columns, in ConvolutionShape shape, out int at)
+    {
+        int first = Math.Clamp(-begin, 0, columns), end = Math.Clamp(shape.InputWidth - begin, first, columns);
+        at = first * shape.InputChannels;
+        if (y < 0 || y >= shape.InputHeight || first == end) return default;
+        int start = ((y - inputTop) * shape.InputWidth) + begin + first;
+        return input.Slice(start * shape.InputChannels, (end - first) * shape.InputChannels);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
