@@ -13,6 +13,19 @@ internal enum UnrollPolicy
     None,
 }
 
+/// <summary>What is spent for what: flash for time, or time for flash. The results are the same.</summary>
+internal enum Preset
+{
+    /// <summary>Speed that costs little flash.</summary>
+    Balanced,
+
+    /// <summary>Less time, with larger tables and more code.</summary>
+    Speed,
+
+    /// <summary>Less flash, and more time.</summary>
+    Size,
+}
+
 /// <summary>Whether layers run row by row through line buffers, which takes less memory and a little more time.</summary>
 internal enum StreamingPolicy
 {
@@ -37,13 +50,21 @@ internal sealed record CompileOptions
     /// <summary><c>public</c> or <c>internal</c>.</summary>
     public string Accessibility { get; init; } = "public";
 
+    public Preset Preset { get; init; } = Preset.Balanced;
+
     public UnrollPolicy Unroll { get; init; } = UnrollPolicy.Auto;
 
     /// <summary>Estimated bytes of machine code that one layer may grow to by unrolling.</summary>
     public int UnrollCeiling { get; init; } = 16 * 1024;
 
-    /// <summary>Emit calls of the vector kernels beside the scalar code, for processors that have them.</summary>
-    public bool Vectors { get; init; } = true;
+    /// <summary>Emit calls of the vector kernels beside the scalar code, for processors that have them. With <see cref="Preset.Size"/> only on request.</summary>
+    public bool Vectors
+    {
+        get => _vectors ?? Preset != Preset.Size;
+        init => _vectors = value;
+    }
+
+    private readonly bool? _vectors;
 
     public StreamingPolicy Streaming { get; init; } = StreamingPolicy.Auto;
 

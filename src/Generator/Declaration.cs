@@ -18,11 +18,12 @@ namespace Etch.Generator;
 /// <param name="Accessibility"><c>public</c> or <c>internal</c>.</param>
 /// <param name="Obstacles">Why the class cannot be filled in, as the end of a sentence, or null.</param>
 /// <param name="TakesSurface">A second part of the class compiles in spite of the obstacles.</param>
+/// <param name="Preset">The attribute's <c>Preset</c>, or null.</param>
 /// <param name="Streaming">The attribute's <c>Streaming</c>, or null.</param>
 /// <param name="MaxRam">The class's budget for RAM, or null.</param>
 internal sealed record Declaration(
     string File, string FullName, string Namespace, string ClassName, string Accessibility, string? Obstacles, bool TakesSurface,
-    StreamingPolicy? Streaming, long? MaxRam)
+    Preset? Preset, StreamingPolicy? Streaming, long? MaxRam)
 {
     public const string Attribute = "Etch.EtchModelAttribute";
 
@@ -51,16 +52,18 @@ internal sealed record Declaration(
             type.DeclaredAccessibility == Microsoft.CodeAnalysis.Accessibility.Public ? "public" : "internal",
             obstacles.Count == 0 ? null : string.Join(" and ", obstacles),
             takesSurface,
-            StreamingOf(attribute),
+            Named<Preset>(attribute, "Preset"),
+            Named<StreamingPolicy>(attribute, "Streaming"),
             Surface.BudgetOf(Surface.AttributeOf(type, "EtchBudgetAttribute"))[BudgetFigure.Ram]?.Value);
         var syntax = attribute.ApplicationSyntaxReference?.GetSyntax(cancel) as AttributeSyntax;
         return (declaration, Place.Of(declaration.FullName, (syntax?.ArgumentList?.Arguments.FirstOrDefault() ?? context.TargetNode).GetLocation()));
     }
 
-    // EtchStreaming has the values of StreamingPolicy.
-    private static StreamingPolicy? StreamingOf(AttributeData attribute) =>
-        attribute.NamedArguments.FirstOrDefault(static argument => argument.Key == "Streaming").Value.Value is int value
-        && Enum.IsDefined(typeof(StreamingPolicy), value) ? (StreamingPolicy)value : null;
+    // EtchPreset and EtchStreaming have the values of Preset and StreamingPolicy.
+    private static T? Named<T>(AttributeData attribute, string name)
+        where T : struct, Enum =>
+        attribute.NamedArguments.FirstOrDefault(argument => argument.Key == name).Value.Value is int value
+        && Enum.IsDefined(typeof(T), value) ? (T)Enum.ToObject(typeof(T), value) : null;
 }
 
 /// <summary>Where something about a class is shown: positions in a file instead of a syntax tree.</summary>

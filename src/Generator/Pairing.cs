@@ -71,7 +71,12 @@ internal sealed record Pairing(
             asked.UnionWith(candidates);
             CompileOptions options = Options(project, candidates.FirstOrDefault()?.Options, declaration.Namespace, declaration.ClassName)
                 with { Accessibility = declaration.Accessibility };
-            options = options with { Streaming = declaration.Streaming ?? options.Streaming, MaxRam = declaration.MaxRam ?? options.MaxRam };
+            options = options with
+            {
+                Preset = declaration.Preset ?? options.Preset,
+                Streaming = declaration.Streaming ?? options.Streaming,
+                MaxRam = declaration.MaxRam ?? options.MaxRam,
+            };
             if (candidates.Length == 1)
             {
                 if (declaration.TakesSurface) Take(candidates[0], options, isDeclared: true);
@@ -98,12 +103,13 @@ internal sealed record Pairing(
     private static CompileOptions Options(ProjectSettings project, ModelOptions? item, string space, string className)
     {
         var defaults = new CompileOptions { ClassName = className };
+        if ((item?.Vectors ?? project.Options.Vectors) is { } vectors) defaults = defaults with { Vectors = vectors };
         return defaults with
         {
             Namespace = space,
+            Preset = item?.Preset ?? project.Options.Preset ?? defaults.Preset,
             Unroll = item?.Unroll ?? project.Options.Unroll ?? defaults.Unroll,
             UnrollCeiling = item?.UnrollCeiling ?? project.Options.UnrollCeiling ?? defaults.UnrollCeiling,
-            Vectors = item?.Vectors ?? project.Options.Vectors ?? defaults.Vectors,
             Streaming = item?.Streaming ?? project.Options.Streaming ?? defaults.Streaming,
             MaxRam = (item?.Budget[BudgetFigure.Ram] ?? project.Options.Budget[BudgetFigure.Ram])?.Value,
             KeepTensors = item?.KeepTensors ?? project.Options.KeepTensors ?? defaults.KeepTensors,

@@ -72,7 +72,7 @@ internal sealed record ProjectSettings(
 
 /// <summary>The options that an item and the project can both set, null where they do not, and the problems with what they wrote.</summary>
 internal sealed record ModelOptions(
-    UnrollPolicy? Unroll, int? UnrollCeiling, bool? Vectors, StreamingPolicy? Streaming, bool? KeepTensors, bool? DumpPasses, Budget Budget,
+    Preset? Preset, UnrollPolicy? Unroll, int? UnrollCeiling, bool? Vectors, StreamingPolicy? Streaming, bool? KeepTensors, bool? DumpPasses, Budget Budget,
     EquatableArray<Problem> Problems)
 {
     /// <summary>Reads the options; what is not understood becomes a problem and counts as not set.</summary>
@@ -104,6 +104,7 @@ internal sealed record ModelOptions(
             problems.Add(Descriptors.NotUnderstood.Id, $"{name}=\"{written}\" is not understood: it has to be {expected}");
 
         return new ModelOptions(
+            Parse("Preset", Presets),
             Parse("Unroll", Policies),
             Bytes("UnrollCeiling"),
             Parse("Vectors", Switches),
@@ -113,6 +114,13 @@ internal sealed record ModelOptions(
             Budget.Read(source, text, (name, written) => NotUnderstood(name, written, "a number such as 65536, 64KB (memory) or 8M (operations)")),
             default);
     }
+
+    private static readonly IReadOnlyDictionary<string, Preset> Presets = new Dictionary<string, Preset>(StringComparer.OrdinalIgnoreCase)
+    {
+        ["Speed"] = Etch.Preset.Speed,
+        ["Balanced"] = Etch.Preset.Balanced,
+        ["Size"] = Etch.Preset.Size,
+    };
 
     private static readonly IReadOnlyDictionary<string, UnrollPolicy> Policies = new Dictionary<string, UnrollPolicy>(StringComparer.OrdinalIgnoreCase)
     {

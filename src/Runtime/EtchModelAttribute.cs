@@ -13,8 +13,24 @@ public sealed class EtchModelAttribute(string file) : Attribute
     /// <summary>The model file as it was written at the class.</summary>
     public string File { get; } = file;
 
+    /// <summary>What is spent for what: flash for time or time for flash. It prevails over the project file's <c>Preset</c> and <c>EtchPreset</c>.</summary>
+    public EtchPreset Preset { get; set; }
+
     /// <summary>Whether layers run row by row. It prevails over the project file's <c>Streaming</c> and <c>EtchStreaming</c>.</summary>
     public EtchStreaming Streaming { get; set; }
+}
+
+/// <summary>What the code of a model spends for what. The results are the same, byte for byte.</summary>
+public enum EtchPreset
+{
+    /// <summary>Speed that costs little flash.</summary>
+    Balanced,
+
+    /// <summary>Less time, with larger tables and more code.</summary>
+    Speed,
+
+    /// <summary>Less flash, and more time.</summary>
+    Size,
 }
 
 /// <summary>Whether layers of a model run row by row through line buffers: the same results with less RAM, a little slower.</summary>

@@ -180,6 +180,22 @@ public class OutputTests
     }
 
     [Fact]
+    public void A_preset_comes_from_the_attribute_else_from_metadata_else_from_a_property()
+    {
+        using Consumer project = new Consumer()
+            .Model("a.tflite").Model("b.tflite", metadata: ("Preset", "speed")).Model("c.tflite", metadata: [("Preset", "Speed"), ("Vectors", "true")])
+            .Property("EtchPreset", "Size")
+            .Source("namespace App; [Etch.EtchModel(\"c.tflite\", Preset = Etch.EtchPreset.Size)] static partial class C;", "C.cs");
+        Outcome outcome = project.Run();
+        outcome.AssertClean();
+        Assert.Equal(
+            [("A", Preset.Size, false), ("B", Preset.Speed, true), ("C", Preset.Size, true)],
+            outcome.Jobs.Select(static job => (job.Options.ClassName, job.Options.Preset, job.Options.Vectors)).OrderBy(static o => o.ClassName));
+        Assert.DoesNotContain("VectorKernels", outcome.Source("App.A.Layers.g.cs"));
+        Assert.Contains("VectorKernels", outcome.Source("App.B.Layers.g.cs"));
+    }
+
+    [Fact]
     public void Passes_are_dumped_on_request()
     {
         using Consumer project = new Consumer().Model("a.tflite", metadata: ("DumpPasses", "true")).Model("b.tflite");
