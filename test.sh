@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds everything in Release, runs the sample on its own recordings, runs all tests. Needs the .NET SDK of global.json;
-# installs what else is missing (a C linker and zlib, for NativeAOT) where it may, and says so.
+# installs what else is missing (C linkers and zlib for NativeAOT, an emulator of Arm64) where it may, and says so.
 # The last line is "N passed, N failed, N skipped". Exit code 0 only if everything built and nothing failed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -19,20 +19,28 @@ if [ "$(uname)" = Linux ] && ! { ldconfig -p || /sbin/ldconfig -p; } 2> /dev/nul
     export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1
 fi
 
-# ---- what NativeAOT links with ----
+# ---- what NativeAOT links with, and what runs programs for Arm64 ----
 
 missing=()
 command -v clang > /dev/null || command -v gcc > /dev/null || missing+=(gcc libc6-dev)
 [ "$(uname)" != Linux ] || [ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)
+if [ "$(uname -sm)" = "Linux x86_64" ]; then
+    command -v clang > /dev/null || missing+=(clang)
+    command -v ld.lld > /dev/null || missing+=(lld)
+    command -v aarch64-linux-gnu-objcopy > /dev/null || missing+=(gcc-aarch64-linux-gnu)
+    command -v qemu-aarch64-static > /dev/null || missing+=(qemu-user-static)
+    [ -e /usr/aarch64-linux-gnu/include/stdio.h ] || missing+=(libc6-dev-arm64-cross)
+    [ -e /usr/aarch64-linux-gnu/lib/libstdc++.so.6 ] || missing+=(libstdc++6-arm64-cross)
+fi
 if [ "${#missing[@]}" -gt 0 ]; then
-    say "NativeAOT links with a C compiler and zlib; missing: ${missing[*]}"
+    say "NativeAOT links with C compilers and zlib, and Arm64 is emulated; missing: ${missing[*]}"
     as_root=()
     [ "$(id -u)" = 0 ] || as_root=(sudo -n)
     if command -v apt-get > /dev/null && { [ "$(id -u)" = 0 ] || sudo -n true 2> /dev/null; }; then
         "${as_root[@]}" apt-get update -qq < /dev/null
         "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" < /dev/null
     else
-        echo "They cannot be installed from here (no apt-get, or no root rights); what publishes with NativeAOT will fail."
+        echo "They cannot be installed from here (no apt-get, or no root rights); what publishes with NativeAOT will fail or be skipped."
     fi
 fi
 

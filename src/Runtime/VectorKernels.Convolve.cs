@@ -2,6 +2,7 @@ using System;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 
 namespace Etch;
@@ -32,7 +33,13 @@ public static partial class VectorKernels
         ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> right, int zeroPoint, int min, int max)
     {
         var requantization = new Requantization(multiplier, right, zeroPoint, min, max);
-        if (shape.IsOneRow(rowEnd - rowBegin, rowBegin, inputTop, out ConvolutionShape row))
+        bool isOneRow = shape.IsOneRow(rowEnd - rowBegin, rowBegin, inputTop, out ConvolutionShape row);
+        if (AdvSimd.Arm64.IsSupported)
+        {
+            if (isOneRow) ConvolveRowsArm(input, 0, output, 0, 1, row, outside, channels, filter, bias, requantization);
+            else ConvolveRowsArm(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, requantization);
+        }
+        else if (isOneRow)
         {
             ConvolveRows(input, 0, output, 0, 1, row, outside, channels, filter, bias, requantization);
         }

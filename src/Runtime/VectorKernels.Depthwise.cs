@@ -2,6 +2,7 @@ using System;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 
 namespace Etch;
@@ -95,7 +96,11 @@ public static partial class VectorKernels
 
         if (channels >= 8)
         {
-            for (; c < channels; c += 8) Depthwise8(layer, Math.Min(c, channels - 8));
+            for (; c < channels; c += 8)
+            {
+                if (AdvSimd.Arm64.IsSupported) DepthwiseArm8(layer, Math.Min(c, channels - 8));
+                else Depthwise8(layer, Math.Min(c, channels - 8));
+            }
         }
 
         for (; c < channels; c++) Depthwise1(layer, c);

@@ -2,6 +2,7 @@ using System;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 
 namespace Etch;
@@ -70,6 +71,24 @@ public static partial class VectorKernels
             }
         }
 
+        if (AdvSimd.Arm64.IsSupported)
+        {
+            Vector128<short> zeroPoint1 = Vector128.Create((short)first.ZeroPoint), zeroPoint2 = Vector128.Create((short)second.ZeroPoint), zeroPoint = Vector128.Create((short)sum.ZeroPoint);
+            Vector64<sbyte> lowest = Vector64.Create((sbyte)min), highest = Vector64.Create((sbyte)max);
+            for (; i <= output.Length - 8; i += 8)
+            {
+                Vector128<short> x = AdvSimd.Subtract(WidenArm8(ref Unsafe.Add(ref a, i)), zeroPoint1), y = AdvSimd.Subtract(WidenArm8(ref Unsafe.Add(ref b, i)), zeroPoint2);
+                (Vector128<int> xLow, Vector128<int> xHigh) = Vector128.Widen(x);
+                (Vector128<int> yLow, Vector128<int> yHigh) = Vector128.Widen(y);
+                xLow = ScaleTerm(xLow << LeftShift, first);
+                xHigh = ScaleTerm(xHigh << LeftShift, first);
+                yLow = ScaleTerm(yLow << LeftShift, second);
+                yHigh = ScaleTerm(yHigh << LeftShift, second);
+                Vector128<int> low = ScaleTerm(isDifference ? xLow - yLow : xLow + yLow, sum), high = ScaleTerm(isDifference ? xHigh - yHigh : xHigh + yHigh, sum);
+                StoreArm(low, high, zeroPoint, lowest, highest, 8, ref Unsafe.Add(ref c, i));
+            }
+        }
+
         for (; i < output.Length; i++)
         {
             int x = FixedPoint.MultiplyByQuantizedMultiplier((Unsafe.Add(ref a, i) - first.ZeroPoint) << LeftShift, first.Multiplier, -first.Right);
@@ -114,7 +133,7 @@ public static partial class VectorKernels
                 ref sbyte pixel = ref Unsafe.Add(ref first, c);
                 for (int x = 0; x < columns; x++)
                 {
-                    sum = Sse2.Add(sum, Sse41.ConvertToVector128Int32(Vector128.CreateScalarUnsafe(Four(ref pixel)).AsSByte()));
+                    sum += WidenFour(ref pixel);
                     pixel = ref Unsafe.Add(ref pixel, sums.Length);
                 }
 
@@ -127,6 +146,18 @@ public static partial class VectorKernels
             }
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<int> WidenFour(ref sbyte x)
+    {
+        Vector128<sbyte> bytes = Vector128.CreateScalarUnsafe(Four(ref x)).AsSByte();
+        return Sse41.IsSupported ? Sse41.ConvertToVector128Int32(bytes) : Vector128.WidenLower(Vector128.WidenLower(bytes));
+    }
+
+    // On Arm64; the sign is not corrected where nothing is shifted out.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<int> ScaleTerm(Vector128<int> x, in ScaledTerm term) =>
+        ScaleArm(x, Vector128.Create(term.Multiplier), term.Right > 0 ? Vector128<int>.AllBitsSet : Vector128<int>.Zero, Vector128.Create(-term.Right));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<int> ScaleTerm(Vector512<int> doubled, Vector512<int> m, Vector512<int> n)

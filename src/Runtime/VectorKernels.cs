@@ -2,6 +2,7 @@ using System;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 
 namespace Etch;
@@ -21,11 +22,11 @@ namespace Etch;
 [SkipLocalsInit]
 public static partial class VectorKernels
 {
-    /// <summary>True when the processor has an instruction set that the kernels know: SSE4.1, AVX2 or AVX-512BW. A constant to the JIT.</summary>
+    /// <summary>True when the processor has an instruction set that the kernels know: SSE4.1, AVX2, AVX-512BW; on Arm64 AdvSimd. A constant to the JIT.</summary>
     public static bool IsSupported
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Sse41.IsSupported;
+        get => Sse41.IsSupported || AdvSimd.Arm64.IsSupported;
     }
 
     // Widens and doubles the pixels of row y under the windows from column `begin` on; what lies outside the image has the value `outside`.
