@@ -26,6 +26,16 @@ internal enum Preset
     Size,
 }
 
+/// <summary>Whose arithmetic the results follow, bit for bit.</summary>
+internal enum Numerics
+{
+    /// <summary>The reference kernels of TensorFlow Lite (Micro).</summary>
+    TfliteReference,
+
+    /// <summary>LiteRT with the XNNPACK delegate on x86.</summary>
+    Xnnpack,
+}
+
 /// <summary>Whether layers run row by row through line buffers, which takes less memory and a little more time.</summary>
 internal enum StreamingPolicy
 {
@@ -51,6 +61,8 @@ internal sealed record CompileOptions
     public string Accessibility { get; init; } = "public";
 
     public Preset Preset { get; init; } = Preset.Balanced;
+
+    public Numerics Numerics { get; init; } = Numerics.TfliteReference;
 
     public UnrollPolicy Unroll { get; init; } = UnrollPolicy.Auto;
 

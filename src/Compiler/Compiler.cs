@@ -89,6 +89,7 @@ internal sealed class Entry(CompileOptions options, Graph imported)
         }
 
         if (options.DumpPasses) _dump.Append("as imported\n").Append(imported).Append('\n');
+        if (options.Numerics == Numerics.Xnnpack) Pass(nameof(MarkForXnnpack), MarkForXnnpack.Run);
         Pass(nameof(InitializeVariables), g => InitializeVariables.Run(g, initializers, problems));
         Pass(nameof(RemoveDropout), g => RemoveDropout.Run(g, problems));
         Pass(nameof(FoldConstants), g => FoldConstants.Run(g, problems));

@@ -19,11 +19,12 @@ namespace Etch.Generator;
 /// <param name="Obstacles">Why the class cannot be filled in, as the end of a sentence, or null.</param>
 /// <param name="TakesSurface">A second part of the class compiles in spite of the obstacles.</param>
 /// <param name="Preset">The attribute's <c>Preset</c>, or null.</param>
+/// <param name="Numerics">The attribute's <c>Numerics</c>, or null.</param>
 /// <param name="Streaming">The attribute's <c>Streaming</c>, or null.</param>
 /// <param name="MaxRam">The class's budget for RAM, or null.</param>
 internal sealed record Declaration(
     string File, string FullName, string Namespace, string ClassName, string Accessibility, string? Obstacles, bool TakesSurface,
-    Preset? Preset, StreamingPolicy? Streaming, long? MaxRam)
+    Preset? Preset, Numerics? Numerics, StreamingPolicy? Streaming, long? MaxRam)
 {
     public const string Attribute = "Etch.EtchModelAttribute";
 
@@ -53,13 +54,14 @@ internal sealed record Declaration(
             obstacles.Count == 0 ? null : string.Join(" and ", obstacles),
             takesSurface,
             Named<Preset>(attribute, "Preset"),
+            Named<Numerics>(attribute, "Numerics"),
             Named<StreamingPolicy>(attribute, "Streaming"),
             Surface.BudgetOf(Surface.AttributeOf(type, "EtchBudgetAttribute"))[BudgetFigure.Ram]?.Value);
         var syntax = attribute.ApplicationSyntaxReference?.GetSyntax(cancel) as AttributeSyntax;
         return (declaration, Place.Of(declaration.FullName, (syntax?.ArgumentList?.Arguments.FirstOrDefault() ?? context.TargetNode).GetLocation()));
     }
 
-    // EtchPreset and EtchStreaming have the values of Preset and StreamingPolicy.
+    // EtchPreset, EtchNumerics and EtchStreaming have the values of Preset, Numerics and StreamingPolicy.
     private static T? Named<T>(AttributeData attribute, string name)
         where T : struct, Enum =>
         attribute.NamedArguments.FirstOrDefault(argument => argument.Key == name).Value.Value is int value

@@ -74,6 +74,7 @@ internal sealed record Pairing(
             options = options with
             {
                 Preset = declaration.Preset ?? options.Preset,
+                Numerics = declaration.Numerics ?? options.Numerics,
                 Streaming = declaration.Streaming ?? options.Streaming,
                 MaxRam = declaration.MaxRam ?? options.MaxRam,
             };
@@ -108,6 +109,7 @@ internal sealed record Pairing(
         {
             Namespace = space,
             Preset = item?.Preset ?? project.Options.Preset ?? defaults.Preset,
+            Numerics = item?.Numerics ?? project.Options.Numerics ?? defaults.Numerics,
             Unroll = item?.Unroll ?? project.Options.Unroll ?? defaults.Unroll,
             UnrollCeiling = item?.UnrollCeiling ?? project.Options.UnrollCeiling ?? defaults.UnrollCeiling,
             Streaming = item?.Streaming ?? project.Options.Streaming ?? defaults.Streaming,

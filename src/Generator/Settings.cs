@@ -72,7 +72,7 @@ internal sealed record ProjectSettings(
 
 /// <summary>The options that an item and the project can both set, null where they do not, and the problems with what they wrote.</summary>
 internal sealed record ModelOptions(
-    Preset? Preset, UnrollPolicy? Unroll, int? UnrollCeiling, bool? Vectors, StreamingPolicy? Streaming, bool? KeepTensors, bool? DumpPasses, Budget Budget,
+    Preset? Preset, Numerics? Numerics, UnrollPolicy? Unroll, int? UnrollCeiling, bool? Vectors, StreamingPolicy? Streaming, bool? KeepTensors, bool? DumpPasses, Budget Budget,
     EquatableArray<Problem> Problems)
 {
     /// <summary>Reads the options; what is not understood becomes a problem and counts as not set.</summary>
@@ -105,6 +105,7 @@ internal sealed record ModelOptions(
 
         return new ModelOptions(
             Parse("Preset", Presets),
+            Parse("Numerics", Families),
             Parse("Unroll", Policies),
             Bytes("UnrollCeiling"),
             Parse("Vectors", Switches),
@@ -120,6 +121,12 @@ internal sealed record ModelOptions(
         ["Speed"] = Etch.Preset.Speed,
         ["Balanced"] = Etch.Preset.Balanced,
         ["Size"] = Etch.Preset.Size,
+    };
+
+    private static readonly IReadOnlyDictionary<string, Numerics> Families = new Dictionary<string, Numerics>(StringComparer.OrdinalIgnoreCase)
+    {
+        ["TfliteReference"] = Etch.Numerics.TfliteReference,
+        ["Xnnpack"] = Etch.Numerics.Xnnpack,
     };
 
     private static readonly IReadOnlyDictionary<string, UnrollPolicy> Policies = new Dictionary<string, UnrollPolicy>(StringComparer.OrdinalIgnoreCase)

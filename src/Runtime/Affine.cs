@@ -41,6 +41,31 @@ public static class Affine
         for (int i = 0; i < input.Length; i++) output[i] = (short)Quantize(input[i], scale, zeroPoint, short.MinValue, short.MaxValue);
     }
 
+    /// <summary>Quantises to int8 as XNNPACK does: by the reciprocal of the scale, ties to even.</summary>
+    /// <param name="input">Any numbers; not a number gives the zero point.</param>
+    /// <param name="output">At least the input's length.</param>
+    /// <param name="reciprocal">1 / scale in single precision.</param>
+    /// <param name="zeroPoint">The stored value of 0.</param>
+    public static void QuantizeToEven(ReadOnlySpan<float> input, Span<sbyte> output, float reciprocal, int zeroPoint)
+    {
+        output = output.Slice(0, input.Length);
+        for (int i = 0; i < input.Length; i++) output[i] = (sbyte)QuantizeToEven(input[i], reciprocal, zeroPoint, sbyte.MinValue, sbyte.MaxValue);
+    }
+
+    /// <summary>Quantises to uint8 as XNNPACK does: by the reciprocal of the scale, ties to even.</summary>
+    /// <param name="input">Any numbers; not a number gives the zero point.</param>
+    /// <param name="output">At least the input's length.</param>
+    /// <param name="reciprocal">1 / scale in single precision.</param>
+    /// <param name="zeroPoint">The stored value of 0.</param>
+    public static void QuantizeToEven(ReadOnlySpan<float> input, Span<byte> output, float reciprocal, int zeroPoint)
+    {
+        output = output.Slice(0, input.Length);
+        for (int i = 0; i < input.Length; i++) output[i] = (byte)QuantizeToEven(input[i], reciprocal, zeroPoint, byte.MinValue, byte.MaxValue);
+    }
+
+    private static int QuantizeToEven(float real, float reciprocal, int zeroPoint, int min, int max) =>
+        float.IsNaN(real) ? zeroPoint : FixedPoint.Clamp(FixedPoint.RoundToEven(real * reciprocal) + zeroPoint, min, max);
+
     /// <summary>The real values of int8; output has at least the input's length.</summary>
     public static void Dequantize(ReadOnlySpan<sbyte> input, Span<float> output, float scale, int zeroPoint)
     {

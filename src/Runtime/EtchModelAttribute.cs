@@ -16,6 +16,9 @@ public sealed class EtchModelAttribute(string file) : Attribute
     /// <summary>What is spent for what: flash for time or time for flash. It prevails over the project file's <c>Preset</c> and <c>EtchPreset</c>.</summary>
     public EtchPreset Preset { get; set; }
 
+    /// <summary>Whose arithmetic the results follow. It prevails over the project file's <c>Numerics</c> and <c>EtchNumerics</c>.</summary>
+    public EtchNumerics Numerics { get; set; }
+
     /// <summary>Whether layers run row by row. It prevails over the project file's <c>Streaming</c> and <c>EtchStreaming</c>.</summary>
     public EtchStreaming Streaming { get; set; }
 }
@@ -31,6 +34,16 @@ public enum EtchPreset
 
     /// <summary>Less flash, and more time.</summary>
     Size,
+}
+
+/// <summary>Whose arithmetic the results of a model follow, bit for bit.</summary>
+public enum EtchNumerics
+{
+    /// <summary>The reference kernels of TensorFlow Lite (Micro): integers throughout.</summary>
+    TfliteReference,
+
+    /// <summary>LiteRT with its XNNPACK delegate on x86: int8 and uint8 operators scale in single precision.</summary>
+    Xnnpack,
 }
 
 /// <summary>Whether layers of a model run row by row through line buffers: the same results with less RAM, a little slower.</summary>

@@ -56,6 +56,23 @@ static class FixedPoint
         return unchecked((high + half + (high >> 31)) >> right);
     }
 
+    /// <summary>XNNPACK's requantisation: x · scale in single precision, with one rounding each for x and the product, then the nearest integer, ties to even.</summary>
+    /// <param name="x">Any accumulator.</param>
+    /// <param name="scale">2^-32 to 2^8.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int MultiplyAndRound(int x, float scale)
+    {
+        return RoundToEven((float)((float)x * scale));
+    }
+
+    /// <summary>The nearest integer, ties to even; what is beyond ±2^30 becomes that.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int RoundToEven(float x)
+    {
+        const float Limit = 1 << 30;
+        return (int)System.Math.Round((double)(x < -Limit ? -Limit : x > Limit ? Limit : x));
+    }
+
     /// <summary>MultiplyByQuantizedMultiplier of TFLite for accumulators of 64 bits: x · multiplier / 2^right, ties toward +∞.</summary>
     /// <param name="x">Below 2^47 in magnitude.</param>
     /// <param name="multiplier">Q0.15, 2^14 to 2^15 − 1, or 0: the upper half of a Q0.31 one, rounded.</param>

@@ -196,6 +196,22 @@ public class OutputTests
     }
 
     [Fact]
+    public void Numerics_come_from_the_attribute_else_from_metadata_else_from_a_property()
+    {
+        using Consumer project = new Consumer()
+            .Model("a.tflite").Model("b.tflite", metadata: ("Numerics", "tflitereference")).Model("c.tflite")
+            .Property("EtchNumerics", "Xnnpack")
+            .Source("namespace App; [Etch.EtchModel(\"c.tflite\", Numerics = Etch.EtchNumerics.TfliteReference)] static partial class C;", "C.cs");
+        Outcome outcome = project.Run();
+        outcome.AssertClean();
+        Assert.Equal(
+            [("A", Numerics.Xnnpack), ("B", Numerics.TfliteReference), ("C", Numerics.TfliteReference)],
+            outcome.Jobs.Select(static job => (job.Options.ClassName, job.Options.Numerics)).OrderBy(static o => o.ClassName));
+        Assert.Contains("XNNPACK", outcome.Source("App.A.g.cs"));
+        Assert.DoesNotContain("XNNPACK", outcome.Source("App.B.g.cs"));
+    }
+
+    [Fact]
     public void Passes_are_dumped_on_request()
     {
         using Consumer project = new Consumer().Model("a.tflite", metadata: ("DumpPasses", "true")).Model("b.tflite");

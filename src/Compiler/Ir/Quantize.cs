@@ -39,7 +39,14 @@ internal readonly record struct Multiplier(int Value, int Shift)
         return exponent < -31 ? default : new Multiplier((int)value, exponent);
     }
 
-    public int Apply(int x) => FixedPoint.MultiplyByQuantizedMultiplier(x, Value, Shift);
+    /// <summary>XNNPACK's factor in its stead, in single precision; 0 for none.</summary>
+    public float Single { get; init; }
+
+    public static Multiplier OfSingle(float factor) => new(0, 0) { Single = factor };
+
+    public bool IsSingle => Single != 0;
+
+    public int Apply(int x) => IsSingle ? FixedPoint.MultiplyAndRound(x, Single) : FixedPoint.MultiplyByQuantizedMultiplier(x, Value, Shift);
 
     /// <summary>The factor on an accumulator of 64 bits.</summary>
     public int Apply(long x) => FixedPoint.MultiplyByReducedMultiplier(x, Reduced, ReducedRight);
@@ -79,10 +86,13 @@ internal static class Quantize
     }
 
     /// <summary>CalculateActivationRangeQuantized of TFLite: the stored values that a fused activation lets through.</summary>
-    public static (int Min, int Max) Range(Activation activation, Tensor output)
+    /// <param name="isDelegated">False for operators that XNNPACK leaves to TFLite, which round half away from zero whatever the numerics.</param>
+    public static (int Min, int Max) Range(Activation activation, Tensor output, bool isDelegated = true)
     {
         int min = output.Type.Min(), max = output.Type.Max();
-        int Stored(float real) => output.ZeroPoint + Saturate(Round((float)(real / output.Scale)));
+        int Stored(float real) => isDelegated && output.HasXnnpackRules
+            ? Saturate(Math.Round((double)(float)((float)(real / output.Scale) + output.ZeroPoint)))
+            : output.ZeroPoint + Saturate(Round((float)(real / output.Scale)));
         return activation switch
         {
             Activation.Relu => (Math.Max(min, Stored(0)), max),

@@ -60,6 +60,12 @@ internal sealed record Tensor
     /// <summary>UINT8 in the file, of the older converter: <c>RebaseUInt8</c> moved its stored values and its zero point down by 128.</summary>
     public bool WasUInt8 { get; init; }
 
+    /// <summary>The caller asked for XNNPACK's arithmetic (<see cref="Numerics.Xnnpack"/>).</summary>
+    public bool IsForXnnpack { get; init; }
+
+    /// <summary>The operators that XNNPACK takes over compute this tensor as it does.</summary>
+    public bool HasXnnpackRules => IsForXnnpack && (Type is ElementType.Int8 or ElementType.UInt8);
+
     /// <summary>The tensor whose bytes this one renames, or −1. Set by <c>RemoveViews</c>.</summary>
     public int ViewOf { get; init; } = -1;
 

@@ -21,19 +21,25 @@ internal sealed record Add : Op
     public override void Check(Contract c)
     {
         Binary.Check(c, Activation, types: ElementTypes.Quantized);
-        if (c.Holds) Of(c.Graph).Check(c);
+        if (c.Holds && XnnpackSum.Of(c.Graph, this, 1) is null) Of(c.Graph).Check(c);
     }
 
     public override string Describe(Graph graph) => Name + Activation.Describe();
 
     // ---- reference ----
-    public override void Reference(Values values) => Of(values.Graph).Reference(values, this, Activation, 1);
+    public override void Reference(Values values)
+    {
+        if (XnnpackSum.Of(values.Graph, this, 1) is { } sum) sum.Reference(values, this, Activation);
+        else Of(values.Graph).Reference(values, this, Activation, 1);
+    }
 
     // ---- kernel ----
     public override bool IsRowwise(Graph graph) => true;
 
     public override Layer SelectKernel(Graph graph, CompileOptions options) =>
-        Of(graph).Layer(graph, this, "Add", "+", Quantize.Range(Activation, graph[Outputs[0]]), options);
+        XnnpackSum.Of(graph, this, 1) is { } sum
+            ? sum.Layer(graph, this, "Add", Activation, options)
+            : Of(graph).Layer(graph, this, "Add", "+", Quantize.Range(Activation, graph[Outputs[0]]), options);
 
     private ScaledSum Of(Graph graph) => ScaledSum.InDouble(graph[Inputs[0]], graph[Inputs[1]], graph[Outputs[0]]);
 }

@@ -39,7 +39,7 @@ internal sealed record AveragePool2D : Op
     public override Layer? SelectRowSum(Graph graph, CompileOptions options)
     {
         Tensor input = graph[Inputs[0]];
-        (int min, int max) = Quantize.Range(Pool.Activation, graph[Outputs[0]]);
+        (int min, int max) = Quantize.Range(Pool.Activation, graph[Outputs[0]], isDelegated: false);
         Window2D window = Pool.Geometry(input);
         int offset = input.WasUInt8 ? 128 : 0;
         return RowSum.Layer(

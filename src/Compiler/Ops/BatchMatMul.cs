@@ -75,17 +75,16 @@ internal sealed record BatchMatMul : Op
         Tensor a = graph[Inputs[0]], b = graph[Inputs[1]];
         (int rows, int depth) = Last(a, AdjX);
         (int[] shape, int[][] strides) = Batch(graph);
-        Multiplier factor = Factor(graph);
         var kernel = new BatchMatMulKernel(
             Nest.Of(shape, strides), rows, depth, Last(b, AdjY).Columns, AdjX, AdjY, a.IsConstant, b.IsConstant, a.ZeroPoint, b.ZeroPoint,
-            factor.Value, factor.Shift, graph[Outputs[0]].ZeroPoint, options.CheckOverflow);
+            Factor(graph), graph[Outputs[0]].ZeroPoint, options.CheckOverflow);
         Table[] tables = [.. new[] { ("Input1", a), ("Input2", b) }.Where(x => x.Item2.IsConstant).Select(x => new Table(x.Item1, ElementType.Int8, x.Item2.Data!))];
         return new Layer(this, kernel, Inputs.Where(id => !graph[id].IsConstant).ToArray(), tables);
     }
 
     private sealed record BatchMatMulKernel(
         Nest Matrices, int MatrixRows, int Depth, int Columns, bool AdjX, bool AdjY, bool IsConstant1, bool IsConstant2, int ZeroPoint1, int ZeroPoint2,
-        int Multiplier, int Shift, int OutputZeroPoint, bool IsUnchecked) : Kernel
+        Multiplier Factor, int OutputZeroPoint, bool IsUnchecked) : Kernel
     {
         public override string Name => "BatchMatMul";
 
@@ -108,7 +107,7 @@ internal sealed record BatchMatMul : Op
             {
                 w.Line($"const int Rows = {MatrixRows}, Depth = {Depth}, Columns = {Columns};");
                 w.Line($"const int ZeroPoint1 = {ZeroPoint1}, ZeroPoint2 = {ZeroPoint2}, OutputZeroPoint = {OutputZeroPoint};");
-                w.Line($"const int Multiplier = {Multiplier}, Shift = {Shift};");
+                w.Line(Requantization.Declaration(Factor));
                 w.Line();
                 if (IsCopied) w.Line("Span<sbyte> line = stackalloc sbyte[Depth];");
                 using (w.Unchecked(IsUnchecked))
@@ -134,7 +133,7 @@ internal sealed record BatchMatMul : Op
                     if (!AdjX) w.Line("ReadOnlySpan<sbyte> taps = a.Slice(row * Depth, Depth);");
                     w.Line("int acc = 0;");
                     w.Line($"for (int i = 0; i < Depth; i++) acc += ({tap} - ZeroPoint1) * ({other} - ZeroPoint2);");
-                    w.Line("int result = FixedPoint.MultiplyByQuantizedMultiplier(acc, Multiplier, Shift) + OutputZeroPoint;");
+                    w.Line($"int result = {Requantization.Scaled(Factor, "acc")} + OutputZeroPoint;");
                     w.Line("product[(row * Columns) + column] = (sbyte)FixedPoint.Clamp(result, -128, 127);");
                 }
             }
@@ -160,5 +159,6 @@ internal sealed record BatchMatMul : Op
 
     // GetQuantizedConvolutionMultipler.
     private Multiplier Factor(Graph graph) =>
-        Multiplier.Of((float)(graph[Inputs[0]].Scale * graph[Inputs[1]].Scale) / (double)graph[Outputs[0]].Scale);
+        Xnnpack.Factors(graph[Inputs[0]], graph[Inputs[1]], graph[Outputs[0]], 1)?[0]
+        ?? Multiplier.Of((float)(graph[Inputs[0]].Scale * graph[Inputs[1]].Scale) / (double)graph[Outputs[0]].Scale);
 }

@@ -35,7 +35,7 @@ internal sealed record Div : Op
     {
         Multiplier factor = Factor(values.Graph);
         Tensor output = values.Graph[Outputs[0]];
-        (int Min, int Max) range = Quantize.Range(Activation, output);
+        (int Min, int Max) range = Quantize.Range(Activation, output, isDelegated: false);
         Binary.Reference(values, this, (a, b) => FixedPoint.Clamp(
             unchecked(FixedPoint.Quotient(a, b, factor.Value, factor.Shift) + output.ZeroPoint), range.Min, range.Max));
     }
@@ -47,7 +47,7 @@ internal sealed record Div : Op
     {
         Multiplier factor = Factor(graph);
         return Binary.Layer(
-            graph, this, "Div", Quantize.Range(Activation, graph[Outputs[0]]), options,
+            graph, this, "Div", Quantize.Range(Activation, graph[Outputs[0]], isDelegated: false), options,
             [InvariantText.Of($"const int Multiplier = {factor.Value}, Shift = {factor.Shift};")],
             ["int result = FixedPoint.Quotient(a, b, Multiplier, Shift);"]);
     }

@@ -181,9 +181,11 @@ internal sealed record DotProducts
             long start = bias?[oc] ?? 0;
             if (magnitude == 0 && !isWide)
             {
-                // A quarter of four times the number: 2^30 / 2^31, shifted right by one.
-                start = 4 * (Requantization.Apply(start, multipliers[oc], outputZeroPoint, range) - outputZeroPoint);
-                multipliers[oc] = new Multiplier(1 << 30, -1);
+                // The number itself, or a quarter of four times it: 2^30 / 2^31, shifted right by one.
+                int moved = Requantization.Apply(start, multipliers[oc], outputZeroPoint, range) - outputZeroPoint;
+                bool isSingle = multipliers[oc].IsSingle;
+                start = isSingle ? moved : 4 * moved;
+                multipliers[oc] = isSingle ? Multiplier.OfSingle(1) : new Multiplier(1 << 30, -1);
             }
 
             folded[oc] = isWide ? start : unchecked((int)(start - (input.ZeroPoint * sum)));
@@ -233,7 +235,7 @@ internal sealed record DotProducts
     {
         int padded = PairLayout.Padded(Outputs), weights = padded * Taps;
         w.Line($"filter = filter.Slice(group * {weights}, {weights});");
-        foreach (string table in Output.IsPerChannel ? ["bias", "multiplier", "shift"] : new[] { "bias" }) w.Line($"{table} = {table}.Slice(group * {padded}, {padded});");
+        foreach (string table in Output.ChannelTables.Prepend("bias")) w.Line($"{table} = {table}.Slice(group * {padded}, {padded});");
         w.Line();
     }
 

@@ -29,6 +29,12 @@ internal sealed record Elu : Op
     // ---- reference ----
     public override void Reference(Values values)
     {
+        if (Xnnpack.Unary(this, values.Graph[Inputs[0]], values.Graph[Outputs[0]]) is { } function)
+        {
+            values.Set(Outputs[0], Array.ConvertAll(values.Integers(Inputs[0]), x => function(x)));
+            return;
+        }
+
         Tensor input = values.Graph[Inputs[0]], output = values.Graph[Outputs[0]];
         float inverse = (float)(1 / output.Scale);
         values.Set(Outputs[0], Array.ConvertAll(values.Integers(Inputs[0]), q =>

@@ -155,6 +155,7 @@ internal sealed record FullyConnected : Op
         float input = graph[Inputs[0]].Scale;
         double output = graph[Outputs[0]].Scale;
         int units = filter.Shape[0];
+        if (Xnnpack.Factors(graph[Inputs[0]], filter, graph[Outputs[0]], units) is { } factors) return factors;
         return filter.Quantization!.IsPerChannel
             ? [.. Enumerable.Range(0, units).Select(u => Multiplier.Of((double)input * filter.ScaleOf(u) / output))]
             : [.. Enumerable.Repeat(Multiplier.Of((float)(input * filter.Scale) / output), units)];

@@ -34,6 +34,12 @@ internal sealed record LeakyRelu : Op
     // ---- reference ----
     public override void Reference(Values values)
     {
+        if (Xnnpack.Unary(this, values.Graph[Inputs[0]], values.Graph[Outputs[0]]) is { } function)
+        {
+            values.Set(Outputs[0], Array.ConvertAll(values.Integers(Inputs[0]), x => function(x)));
+            return;
+        }
+
         (Multiplier above, Multiplier below) = Factors(values.Graph);
         Tensor input = values.Graph[Inputs[0]], output = values.Graph[Outputs[0]];
         int sign = Alpha < 0 ? -1 : 1;

@@ -31,6 +31,12 @@ internal sealed record Logistic : Op
     // ---- reference ----
     public override void Reference(Values values)
     {
+        if (Xnnpack.Unary(this, values.Graph[Inputs[0]], values.Graph[Outputs[0]]) is { } function)
+        {
+            values.Set(Outputs[0], Array.ConvertAll(values.Integers(Inputs[0]), x => function(x)));
+            return;
+        }
+
         Tensor input = values.Graph[Inputs[0]];
         if (input.Type == ElementType.Int16 || input.HasUInt8Rules)
         {

@@ -30,7 +30,14 @@ internal sealed record Mean(bool IsMean, Reduction Reduction) : Op
     {
         Multiplier factor = Factor(values.Graph);
         Tensor output = values.Graph[Outputs[0]];
-        (int, int) range = Quantize.Range(Activation.None, output);
+        (int Min, int Max) range = Quantize.Range(Activation.None, output);
+        if (Single(values.Graph) is { } single)
+        {
+            Reduction.Reference(values, this, 0, (acc, q) => acc + q, acc => FixedPoint.Clamp(
+                FixedPoint.RoundToEven((float)((float)((float)acc * single.Factor) + single.Offset)), range.Min, range.Max));
+            return;
+        }
+
         Reduction.Reference(
             values, this, Start(values.Graph), (acc, q) => unchecked(acc + q), acc => Requantization.Apply(acc, factor, output.ZeroPoint, range));
     }
@@ -38,16 +45,18 @@ internal sealed record Mean(bool IsMean, Reduction Reduction) : Op
     // ---- kernel ----
     public override Layer SelectKernel(Graph graph, CompileOptions options) => Reduction.Layer(
         graph, this, KernelName, options,
-        [InvariantText.Of($"const int Start = {Start(graph)}; // minus the zero point of each input"), Constants(graph)],
-        "Start", "acc += {0};", [Scale], Result(graph));
+        [InvariantText.Of($"const int Start = {Start(graph)};{(Single(graph) is null ? " // minus the zero point of each input" : "")}"), Constants(graph)],
+        "Start", "acc += {0};", [Scale(graph)], Result(graph));
 
     public override Layer? SelectRowSum(Graph graph, CompileOptions options) => Reduction.WindowOfRows(graph[Inputs[0]]) is not { } window
         ? null
-        : RowSum.Layer(graph, this, KernelName, window, Start(graph), [Constants(graph)], [Scale], Result(graph), options);
+        : RowSum.Layer(graph, this, KernelName, window, Start(graph), [Constants(graph)], [Scale(graph)], Result(graph), options);
 
     private string KernelName => IsMean ? "Mean" : "Sum";
 
-    private string Scale => $"int {Value} = FixedPoint.MultiplyByQuantizedMultiplier(acc, Multiplier, Shift) + OutputZeroPoint;";
+    private string Scale(Graph graph) => Single(graph) is null
+        ? $"int {Value} = FixedPoint.MultiplyByQuantizedMultiplier(acc, Multiplier, Shift) + OutputZeroPoint;"
+        : $"int {Value} = FixedPoint.RoundToEven((float)(acc * Scale) + Offset);";
 
     private string Result(Graph graph)
     {
@@ -59,11 +68,16 @@ internal sealed record Mean(bool IsMean, Reduction Reduction) : Op
 
     private string Constants(Graph graph)
     {
+        if (Single(graph) is { } single) return $"const float Scale = {Names.Float(single.Factor)}, Offset = {Names.Float(single.Offset)};";
         Multiplier factor = Factor(graph);
         return InvariantText.Of($"const int Multiplier = {factor.Value}, Shift = {factor.Shift}, OutputZeroPoint = {graph[Outputs[0]].ZeroPoint};");
     }
 
-    private int Start(Graph graph) => unchecked(-graph[Inputs[0]].ZeroPoint * Reduction.Elements(graph, this));
+    // XNNPACK's sums keep their zero points.
+    private int Start(Graph graph) => Single(graph) is null ? unchecked(-graph[Inputs[0]].ZeroPoint * Reduction.Elements(graph, this)) : 0;
+
+    private (float Factor, float Offset)? Single(Graph graph) =>
+        Xnnpack.Mean(graph[Inputs[0]], graph[Outputs[0]], Reduction.Elements(graph, this), IsMean);
 
     private Multiplier Factor(Graph graph)
     {

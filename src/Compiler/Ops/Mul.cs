@@ -1,4 +1,3 @@
-using Etch.Emit;
 using Etch.Ir;
 using Etch.Tflite;
 
@@ -6,7 +5,7 @@ namespace Etch.Ops;
 
 /// <summary>MUL: (a − za) · (b − zb), requantised by sa · sb / so and clamped.</summary>
 /// <remarks>Prepare of mul_common.cc in TFLite Micro: the multiplier is computed in double. For UINT8 that of mul.cc in TFLite: in single
-/// precision.</remarks>
+/// precision. <see cref="Xnnpack"/> has its own.</remarks>
 internal sealed record Mul : Op
 {
     public required Activation Activation { get; init; }
@@ -42,12 +41,12 @@ internal sealed record Mul : Op
         Multiplier factor = Factor(graph);
         return Binary.Layer(
             graph, this, "Mul", Quantize.Range(Activation, graph[Outputs[0]]), options,
-            [InvariantText.Of($"const int Multiplier = {factor.Value}, Shift = {factor.Shift};")],
-            ["int result = FixedPoint.MultiplyByQuantizedMultiplier(a * b, Multiplier, Shift);"]);
+            [Requantization.Declaration(factor)], [$"int result = {Requantization.Scaled(factor, "a * b")};"]);
     }
 
     private Multiplier Factor(Graph graph)
     {
+        if (Xnnpack.Product(graph[Inputs[0]], graph[Inputs[1]], graph[Outputs[0]]) is { } single) return Multiplier.OfSingle(single);
         float first = graph[Inputs[0]].Scale, second = graph[Inputs[1]].Scale, output = graph[Outputs[0]].Scale;
         return Multiplier.Of(graph[Inputs[0]].HasUInt8Rules ? (float)((float)(first * second) / output) : (double)first * second / output);
     }

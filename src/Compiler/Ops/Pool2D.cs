@@ -39,7 +39,7 @@ internal sealed record PoolOptions(WindowOptions Window, int FilterHeight, int F
         Tensor input = values.Graph[op.Inputs[0]], output = values.Graph[op.Outputs[0]];
         int[] x = values.Integers(op.Inputs[0]), y = new int[output.ElementCount];
         Window2D g = Geometry(input);
-        (int Min, int Max) range = Quantize.Range(Activation, output);
+        (int Min, int Max) range = Quantize.Range(Activation, output, isDelegated: op is MaxPool2D);
         int channels = input.Shape[3], at = 0;
         var inside = new List<int>();
         for (int n = 0; n < input.Shape[0]; n++)
@@ -81,7 +81,7 @@ internal sealed record PoolKernel(bool IsAverage, int Offset, int Images, Window
     public static Layer Layer(Graph graph, Op op, PoolOptions pool, bool isAverage, CompileOptions options)
     {
         Tensor input = graph[op.Inputs[0]];
-        (int min, int max) = Quantize.Range(pool.Activation, graph[op.Outputs[0]]);
+        (int min, int max) = Quantize.Range(pool.Activation, graph[op.Outputs[0]], isDelegated: !isAverage);
         Window2D window = pool.Geometry(input);
         var windows = new WindowRows
         {

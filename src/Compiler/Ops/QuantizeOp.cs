@@ -41,11 +41,20 @@ internal sealed record QuantizeOp : Op
     // ---- reference ----
     public override void Reference(Values values)
     {
+        if (Xnnpack.Unary(this, values.Graph[Inputs[0]], values.Graph[Outputs[0]]) is { } function)
+        {
+            values.Set(Outputs[0], Array.ConvertAll(values.Integers(Inputs[0]), x => function(x)));
+            return;
+        }
+
         Tensor input = values.Graph[Inputs[0]], output = values.Graph[Outputs[0]];
         int min = output.Type.Min(), max = output.Type.Max();
         if (input.Type == ElementType.Float32)
         {
-            values.Set(Outputs[0], Array.ConvertAll(values.Floats(Inputs[0]), x => FromFloat(x, output.Scale, output.ZeroPoint, min, max)));
+            float inverse = (float)(1f / output.Scale);
+            values.Set(Outputs[0], Array.ConvertAll(values.Floats(Inputs[0]), x => output.HasXnnpackRules
+                ? float.IsNaN(x) ? output.ZeroPoint : FixedPoint.Clamp(FixedPoint.RoundToEven((float)(x * inverse)) + output.ZeroPoint, min, max)
+                : FromFloat(x, output.Scale, output.ZeroPoint, min, max)));
             return;
         }
 
@@ -73,10 +82,10 @@ internal sealed record QuantizeOp : Op
                 [], output.Type == ElementType.Int32 ? result : $"({type})FixedPoint.Clamp({result}, {type}.MinValue, {type}.MaxValue)");
         }
 
-        return new Layer(this, new QuantizeKernel(output.Type, output.Scale, output.ZeroPoint), new[] { Inputs[0] }, Array.Empty<Table>());
+        return new Layer(this, new QuantizeKernel(output.Type, output.Scale, output.ZeroPoint, output.HasXnnpackRules), new[] { Inputs[0] }, Array.Empty<Table>());
     }
 
-    private sealed record QuantizeKernel(ElementType OutputType, float Scale, int ZeroPoint) : Kernel
+    private sealed record QuantizeKernel(ElementType OutputType, float Scale, int ZeroPoint, bool IsToEven) : Kernel
     {
         public override string Name => "Quantize";
 
@@ -86,7 +95,9 @@ internal sealed record QuantizeOp : Op
         {
             using (w.Method(method, $"ReadOnlySpan<float> input, Span<{OutputType.Keyword()}> output"))
             {
-                w.Line($"Affine.Quantize(input, output, {Names.Float(Scale)}, {ZeroPoint});");
+                w.Line(IsToEven
+                    ? InvariantText.Of($"Affine.QuantizeToEven(input, output, {Names.Float((float)(1f / Scale))}, {ZeroPoint});")
+                    : InvariantText.Of($"Affine.Quantize(input, output, {Names.Float(Scale)}, {ZeroPoint});"));
             }
         }
     }

@@ -31,7 +31,7 @@ internal sealed record Relu : Op
     {
         Multiplier factor = Factor(values.Graph);
         Tensor input = values.Graph[Inputs[0]], output = values.Graph[Outputs[0]];
-        (int, int) range = Quantize.Range(Activation.Relu, output);
+        (int, int) range = Quantize.Range(Activation.Relu, output, isDelegated: false);
         values.Set(Outputs[0], Array.ConvertAll(
             values.Integers(Inputs[0]), q => Requantization.Apply(q - input.ZeroPoint, factor, output.ZeroPoint, range)));
     }

@@ -27,14 +27,14 @@ internal sealed record Relu6 : Op
     // ---- reference ----
     public override void Reference(Values values)
     {
-        (int Min, int Max) range = Quantize.Range(Activation.Relu6, values.Graph[Inputs[0]]);
+        (int Min, int Max) range = Quantize.Range(Activation.Relu6, values.Graph[Inputs[0]], isDelegated: false);
         values.Set(Outputs[0], Array.ConvertAll(values.Integers(Inputs[0]), q => FixedPoint.Clamp(q, range.Min, range.Max)));
     }
 
     // ---- kernel ----
     public override Layer SelectKernel(Graph graph, CompileOptions options)
     {
-        (int min, int max) = Quantize.Range(Activation.Relu6, graph[Inputs[0]]);
+        (int min, int max) = Quantize.Range(Activation.Relu6, graph[Inputs[0]], isDelegated: false);
         return Elementwise.Layer(
             graph, this, "Relu6", options,
             [InvariantText.Of($"const int ActivationMin = {min}, ActivationMax = {max};")], [], "(short)FixedPoint.Clamp({1}, ActivationMin, ActivationMax)");

@@ -22,12 +22,23 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
     /// <summary>The type that accumulators need: INT64 where those of <see cref="IsWide"/> may leave 32 bits.</summary>
     public required ElementType Accumulator { get; init; }
 
+    /// <summary>XNNPACK's arithmetic: one factor in single precision, one rounding to even. <see cref="Scale"/> is that of all channels.</summary>
+    public bool IsSingle { get; init; }
+
+    public float Scale { get; init; }
+
+    /// <summary>The tables with a factor for each channel.</summary>
+    public string[] ChannelTables => !IsPerChannel ? [] : IsSingle ? ["scale"] : ["multiplier", "shift"];
+
     /// <summary>The arguments that carry a layer's tables to a method with <see cref="Parameters"/>.</summary>
-    public string Arguments => IsPerChannel ? "filter, bias, multiplier, shift" : "filter, bias";
+    public string Arguments => string.Join(", ", ["filter", "bias", .. ChannelTables]);
 
     /// <summary>The parameters of an emitted method that carry a layer's tables.</summary>
-    public string Parameters(ElementType filter) =>
-        $"ReadOnlySpan<{filter.Keyword()}> filter, ReadOnlySpan<{Accumulator.Keyword()}> bias{(IsPerChannel ? ", ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> shift" : "")}";
+    public string Parameters(ElementType filter)
+    {
+        string factors = !IsPerChannel ? "" : IsSingle ? ", ReadOnlySpan<float> scale" : ", ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> shift";
+        return $"ReadOnlySpan<{filter.Keyword()}> filter, ReadOnlySpan<{Accumulator.Keyword()}> bias{factors}";
+    }
 
     /// <summary>Biases of sums of products whose factors keep their zero point: Σ w · (q − z) + b = Σ w · q + (b − z · Σ w).</summary>
     /// <param name="weights">For each sum <paramref name="length"/> weights.</param>
@@ -46,6 +57,29 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
     public static Requantization Of(
         Multiplier[] channels, long[] bias, long[] bounds, bool isWide, Tensor output, (int Min, int Max) range, List<Table> tables, Func<long[], long[]> pad)
     {
+        bool isSingle = channels.Any(c => c.IsSingle);
+        long[] starts = pad(bias);
+        if (isSingle)
+        {
+            tables.Add(Table.Of("Bias", [.. starts.Select(n => (int)n)]));
+            bool isOne = channels.Distinct().Count() == 1;
+            static long Bits(float x) => BitConverter.ToInt32(BitConverter.GetBytes(x), 0);
+            if (!isOne)
+            {
+                long[] padded = pad([.. channels.Select(c => Bits(c.Single))]);
+                tables.Add(Table.Of("Scale", [.. padded.Select(bits => BitConverter.ToSingle(BitConverter.GetBytes((int)bits), 0))]));
+            }
+
+            return new Requantization(!isOne, 0, 0, OnlyRight: false, output.ZeroPoint, range.Min, range.Max)
+            {
+                Type = output.Type,
+                IsWide = false,
+                Accumulator = ElementType.Int32,
+                IsSingle = true,
+                Scale = isOne ? channels[0].Single : 0,
+            };
+        }
+
         // A factor of 0 gives 0 whatever the shift.
         channels = [.. channels.Select(c => c.Value == 0 ? new Multiplier(0, -1) : c)];
         bool onlyRight = !isWide && channels.All(c => c.Shift is <= -1 and >= -31) && bounds.All(b => b < 1 << 30);
@@ -53,7 +87,6 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
         bool perChannel = channels.Distinct().Count() > 1;
         int Value(Multiplier c) => isWide ? c.Reduced : c.Value;
         int Shift(Multiplier c) => isWide ? c.ReducedRight : onlyRight ? -c.Shift : c.Shift;
-        long[] starts = pad(bias);
         tables.Add(isLong ? Table.Of("Bias", starts) : Table.Of("Bias", [.. starts.Select(n => (int)n)]));
         if (perChannel)
         {
@@ -73,7 +106,8 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
     /// <summary>Declares the constants of <see cref="EmitFunction"/>.</summary>
     public void EmitConstants(CodeWriter w)
     {
-        if (!IsPerChannel) w.Line($"const int Multiplier = {Multiplier}, {(OnlyRight || IsWide ? "Right" : "Shift")} = {Shift};");
+        if (!IsPerChannel && IsSingle) w.Line($"const float Scale = {Names.Float(Scale)};");
+        else if (!IsPerChannel) w.Line($"const int Multiplier = {Multiplier}, {(OnlyRight || IsWide ? "Right" : "Shift")} = {Shift};");
         w.Line($"const int OutputZeroPoint = {ZeroPoint}, ActivationMin = {Min}, ActivationMax = {Max};");
     }
 
@@ -101,15 +135,21 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
 
     /// <summary>The stored output of accumulator <paramref name="acc"/> of channel <paramref name="channel"/>, as an expression.</summary>
     public string Expression(string acc, string channel) =>
-        IsPerChannel ? $"Requantize({acc}, multiplier[{channel}], shift[{channel}])" : $"Requantize({acc})";
+        $"Requantize({string.Join(", ", [acc, .. ChannelTables.Select(table => $"{table}[{channel}]")])})";
 
     /// <summary>Writes the local function that <see cref="Expression"/> calls, at the end of the method.</summary>
     public void EmitFunction(CodeWriter w)
     {
         string type = Type.Keyword(), acc = Accumulator.Keyword(), shift = OnlyRight || IsWide ? "right" : "shift";
-        string parameters = IsPerChannel ? $"{acc} acc, int multiplier, int {shift}" : $"{acc} acc";
-        string arguments = IsPerChannel ? $"acc, multiplier, {shift}" : $"acc, Multiplier, {(OnlyRight || IsWide ? "Right" : "Shift")}";
-        string method = IsWide ? "MultiplyByReducedMultiplier" : OnlyRight ? "MultiplyAndShiftRight" : "MultiplyByQuantizedMultiplier";
+        string parameters = !IsPerChannel ? $"{acc} acc" : IsSingle ? "int acc, float scale" : $"{acc} acc, int multiplier, int {shift}";
+        string arguments = (IsPerChannel, IsSingle) switch
+        {
+            (true, true) => "acc, scale",
+            (false, true) => "acc, Scale",
+            (true, false) => $"acc, multiplier, {shift}",
+            (false, false) => $"acc, Multiplier, {(OnlyRight || IsWide ? "Right" : "Shift")}",
+        };
+        string method = IsSingle ? "MultiplyAndRound" : IsWide ? "MultiplyByReducedMultiplier" : OnlyRight ? "MultiplyAndShiftRight" : "MultiplyByQuantizedMultiplier";
         w.Line();
         w.Line("[MethodImpl(MethodImplOptions.AggressiveInlining)]");
         using (w.Block($"static {type} Requantize({parameters})"))
@@ -122,6 +162,14 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
     /// <summary>The same in reference semantics; an accumulator that is not wide wraps to 32 bits.</summary>
     public static int Apply(long acc, Multiplier multiplier, int zeroPoint, (int Min, int Max) range, bool isWide = false) =>
         FixedPoint.Clamp(unchecked((isWide ? multiplier.Apply(acc) : multiplier.Apply((int)acc)) + zeroPoint), range.Min, range.Max);
+
+    /// <summary>Declares one factor as constants for <see cref="Scaled"/>.</summary>
+    public static string Declaration(Multiplier factor) =>
+        factor.IsSingle ? $"const float Scale = {Names.Float(factor.Single)};" : InvariantText.Of($"const int Multiplier = {factor.Value}, Shift = {factor.Shift};");
+
+    /// <summary>An integer expression times the declared factor.</summary>
+    public static string Scaled(Multiplier factor, string x) =>
+        factor.IsSingle ? $"FixedPoint.MultiplyAndRound({x}, Scale)" : $"FixedPoint.MultiplyByQuantizedMultiplier({x}, Multiplier, Shift)";
 
     /// <summary>Estimated bytes of code for one output.</summary>
     public const int CodeBytes = 48;

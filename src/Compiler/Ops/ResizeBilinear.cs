@@ -44,6 +44,7 @@ internal sealed record ResizeBilinear : Op
         int[] x = values.Integers(Inputs[0]), y = new int[output.ElementCount];
         Neighbours rows = Along(input, output, 1), columns = Along(input, output, 2);
         int[] strides = Shapes.Strides(input.Shape);
+        long one = One(output);
         int at = 0;
         for (int n = 0; n < output.Shape[0]; n++)
         for (int oy = 0; oy < output.Shape[1]; oy++)
@@ -51,10 +52,10 @@ internal sealed record ResizeBilinear : Op
         for (int c = 0; c < output.Shape[3]; c++)
         {
             int Pixel(int iy, int ix) => x[(n * strides[0]) + (iy * strides[1]) + (ix * strides[2]) + c];
-            long top = ((long)Pixel(rows.Before[oy], columns.Before[ox]) * (One - columns.Weight[ox])) + ((long)Pixel(rows.Before[oy], columns.After[ox]) * columns.Weight[ox]);
-            long bottom = ((long)Pixel(rows.After[oy], columns.Before[ox]) * (One - columns.Weight[ox])) + ((long)Pixel(rows.After[oy], columns.After[ox]) * columns.Weight[ox]);
-            long sum = (top * (One - rows.Weight[oy])) + (bottom * rows.Weight[oy]);
-            y[at++] = (int)((sum + (sum > 0 ? One * One / 2 : -One * One / 2)) / (One * One));
+            long top = ((long)Pixel(rows.Before[oy], columns.Before[ox]) * (one - columns.Weight[ox])) + ((long)Pixel(rows.Before[oy], columns.After[ox]) * columns.Weight[ox]);
+            long bottom = ((long)Pixel(rows.After[oy], columns.Before[ox]) * (one - columns.Weight[ox])) + ((long)Pixel(rows.After[oy], columns.After[ox]) * columns.Weight[ox]);
+            long sum = (top * (one - rows.Weight[oy])) + (bottom * rows.Weight[oy]);
+            y[at++] = (int)(output.HasXnnpackRules ? (sum + (one * one / 2)) >> 22 : (sum + (sum > 0 ? one * one / 2 : -one * one / 2)) / (one * one));
         }
 
         values.Set(Outputs[0], y);
@@ -68,7 +69,8 @@ internal sealed record ResizeBilinear : Op
         Neighbours rows = Along(input, output, 1), columns = Along(input, output, 2);
         int[] Offsets(int[] indices, int stride) => [.. indices.Select(i => i * stride)];
         return new Layer(
-            this, new BilinearKernel(input.Shape[0], strides[0], output.Shape[1], output.Shape[2], input.Shape[3]), new[] { Inputs[0] },
+            this, new BilinearKernel(input.Shape[0], strides[0], output.Shape[1], output.Shape[2], input.Shape[3], One(output), output.HasXnnpackRules),
+            new[] { Inputs[0] },
             new[]
             {
                 Table.Of("Upper", Offsets(rows.Before, strides[1])), Table.Of("Lower", Offsets(rows.After, strides[1])), Table.Of("RowWeight", rows.Weight),
@@ -76,7 +78,7 @@ internal sealed record ResizeBilinear : Op
             });
     }
 
-    private sealed record BilinearKernel(int Images, int ImageSize, int OutputHeight, int OutputWidth, int Channels) : Kernel
+    private sealed record BilinearKernel(int Images, int ImageSize, int OutputHeight, int OutputWidth, int Channels, int One, bool RoundsUp) : Kernel
     {
         public override string Name => "ResizeBilinear";
 
@@ -108,7 +110,7 @@ internal sealed record ResizeBilinear : Op
                         using (w.Block("for (int oc = 0; oc < Channels; oc++)"))
                         {
                             w.Line("int acc = (a * above[ix + oc]) + (b * above[jx + oc]) + (c * below[ix + oc]) + (d * below[jx + oc]);");
-                            w.Line("output[o++] = (sbyte)((acc + (acc > 0 ? Half : -Half)) / (One * One));");
+                            w.Line(RoundsUp ? "output[o++] = (sbyte)((acc + Half) >> 22); // One * One is 2 to the 22" : "output[o++] = (sbyte)((acc + (acc > 0 ? Half : -Half)) / (One * One));");
                         }
                     }
                 }
@@ -116,20 +118,29 @@ internal sealed record ResizeBilinear : Op
         }
     }
 
-    // One in the fixed point of the weights.
-    private const int One = 1 << 10;
+    // One in the fixed point of the weights; XNNPACK has eleven bits and rounds halves up.
+    private static int One(Tensor output) => output.HasXnnpackRules ? 1 << 11 : 1 << 10;
 
     // ComputeInterpolationValues for each output index along a dimension.
     private Neighbours Along(Tensor input, Tensor output, int dimension)
     {
-        int size = input.Shape[dimension], outputs = output.Shape[dimension];
+        int size = input.Shape[dimension], outputs = output.Shape[dimension], one = One(output);
+        if (output.HasXnnpackRules)
+        {
+            int less = AlignsCorners && outputs > 1 ? 1 : 0;
+            float scale = (float)((float)(size - less) / (float)(outputs - less)), offset = HasHalfPixelCenters ? (float)((float)(0.5f * scale) - 0.5f) : 0;
+            float[] at = [.. Enumerable.Range(0, outputs).Select(i => Math.Min(Math.Max(0, (float)((float)(i * scale) + offset)), size - 1))];
+            return new Neighbours(
+                [.. at.Select(v => (int)v)], [.. at.Select(v => Math.Min((int)v + 1, size - 1))], [.. at.Select(v => FixedPoint.RoundToEven((float)((float)(v - (int)v) * one)))]);
+        }
+
         int step = AlignsCorners && outputs > 1
-            ? ((One * (size - 1)) + ((outputs - 1) / 2)) / (outputs - 1)
-            : ((One * size) + (outputs / 2)) / outputs;
-        long[] place = [.. Enumerable.Range(0, outputs).Select(i => ((long)i * step) + (HasHalfPixelCenters ? (step / 2) - (One / 2) : 0))];
-        int[] before = [.. place.Select(p => (int)Math.Max(0, p / One))];
+            ? ((one * (size - 1)) + ((outputs - 1) / 2)) / (outputs - 1)
+            : ((one * size) + (outputs / 2)) / outputs;
+        long[] place = [.. Enumerable.Range(0, outputs).Select(i => ((long)i * step) + (HasHalfPixelCenters ? (step / 2) - (one / 2) : 0))];
+        int[] before = [.. place.Select(p => (int)Math.Max(0, p / one))];
         return new Neighbours(
-            before, [.. place.Select(p => (int)Math.Min((p + One - 1) / One, size - 1))], [.. place.Select((p, i) => (int)(p - ((long)One * before[i])))]);
+            before, [.. place.Select(p => (int)Math.Min((p + one - 1) / one, size - 1))], [.. place.Select((p, i) => (int)(p - ((long)one * before[i])))]);
     }
 
     private sealed record Neighbours(int[] Before, int[] After, int[] Weight)

@@ -59,6 +59,12 @@ internal sealed record Softmax : Op
 
         int[] x = values.Integers(Inputs[0]), y = new int[x.Length], powers = Powers(values.Graph);
         int depth = values.Graph[Inputs[0]].Shape.Last();
+        if (IsOptimized(values.Graph))
+        {
+            values.Set(Outputs[0], Optimized(x, depth, SinglePowers(values.Graph), values.Graph[Outputs[0]]));
+            return;
+        }
+
         ElementType type = values.Graph[Outputs[0]].Type;
         for (int row = 0; row < x.Length; row += depth)
         {
@@ -86,6 +92,12 @@ internal sealed record Softmax : Op
             return new Layer(
                 this, new Softmax16Kernel(input.ElementCount / depth, depth, factor.Value, factor.Shift, options.CheckOverflow), new[] { Inputs[0] },
                 new[] { Table.Of("Powers", Powers16), Table.Of("Reciprocals", Reciprocals16) });
+        }
+
+        if (IsOptimized(graph))
+        {
+            var kernel = new OptimizedSoftmaxKernel(input.ElementCount / depth, depth, input.HasUInt8Rules);
+            return new Layer(this, kernel, new[] { Inputs[0] }, new[] { Table.Of("Powers", SinglePowers(graph)) });
         }
 
         return new Layer(
@@ -188,6 +200,73 @@ internal sealed record Softmax : Op
                     w.Line("x = FixedPoint.Clamp(x, short.MinValue, short.MaxValue);");
                     w.Line("int at = 256 + (x >> 7), slope = table[at + 1] - table[at];");
                     w.Line("return table[at] + (((slope * (x & 0x7F)) + 64) >> 7);");
+                }
+            }
+        }
+    }
+
+    // ---- as TFLite's optimised kernel, beside XNNPACK ----
+    // The types that its table serves; SelectKernel sees those of 8 bits as INT8.
+    private bool IsOptimized(Graph graph) => Xnnpack.AreDelegated(graph[Inputs[0]], graph[Outputs[0]]);
+
+    // optimized_ops.h, Softmax with a table of floats: e^(-difference · beta · scale) for each difference between a row's maximum and a stored value.
+    private float[] SinglePowers(Graph graph)
+    {
+        float step = (float)(-graph[Inputs[0]].Scale * Beta);
+        return [.. Enumerable.Range(0, 256).Select(difference => (float)Math.Exp((float)(step * difference)))];
+    }
+
+    // INT8 rounds half away from zero, UINT8 adds a half in single precision.
+    private static int[] Optimized(int[] x, int depth, float[] powers, Tensor output)
+    {
+        int min = output.Type.Min();
+        int[] y = new int[x.Length];
+        for (int row = 0; row < x.Length; row += depth)
+        {
+            int max = x.Skip(row).Take(depth).Max();
+            float sum = 0;
+            for (int i = row; i < row + depth; i++) sum = (float)(sum + powers[max - x[i]]);
+            float inverse = (float)(1f / (float)(sum * (1f / 256)));
+            for (int i = row; i < row + depth; i++)
+            {
+                float share = (float)(powers[max - x[i]] * inverse);
+                y[i] = FixedPoint.Clamp((output.HasUInt8Rules ? (int)(float)(share + 0.5f) : (int)Quantize.Round(share)) + min, min, min + 255);
+            }
+        }
+
+        return y;
+    }
+
+    private sealed record OptimizedSoftmaxKernel(int InputRows, int Depth, bool AddsHalf) : Kernel
+    {
+        public override string Name => "SoftmaxSingle";
+
+        public override int CodeBytes => 500;
+
+        public override bool CanOverwrite(int input) => true;
+
+        public override void Emit(CodeWriter w, string method)
+        {
+            using (w.Method(method, "ReadOnlySpan<sbyte> input, Span<sbyte> output", "ReadOnlySpan<float> powers"))
+            {
+                w.Line($"const int Rows = {InputRows}, Depth = {Depth};");
+                w.Line();
+                w.Line("// powers[d] is e to the -d times scale.");
+                using (w.Block("for (int row = 0; row < Rows; row++)"))
+                {
+                    w.Line("ReadOnlySpan<sbyte> x = input.Slice(row * Depth, Depth);");
+                    w.Line("Span<sbyte> y = output.Slice(row * Depth, Depth);");
+                    w.Line();
+                    w.Line("int max = sbyte.MinValue;");
+                    w.Line("for (int i = 0; i < Depth; i++) max = Math.Max(max, x[i]);");
+                    w.Line();
+                    w.Line("float sum = 0;");
+                    w.Line("for (int i = 0; i < Depth; i++) sum += powers[max - x[i]];");
+                    w.Line();
+                    w.Line("float inverse = 1f / (sum * (1f / 256));");
+                    string share = "powers[max - x[i]] * inverse";
+                    string rounded = AddsHalf ? $"(int)((float)({share}) + 0.5f)" : $"(int)MathF.Round({share}, MidpointRounding.AwayFromZero)";
+                    w.Line($"for (int i = 0; i < Depth; i++) y[i] = (sbyte)FixedPoint.Clamp({rounded} - 128, -128, 127);");
                 }
             }
         }

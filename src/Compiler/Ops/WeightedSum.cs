@@ -58,7 +58,8 @@ internal static class WeightedSum
     /// of the scales in single precision.</summary>
     /// <remarks>Prepare of conv_common.cc, depthwise_conv_common.cc and transpose_conv.cc in TFLite Micro; GetQuantizedConvolutionMultipler
     /// of TFLite for UINT8.</remarks>
-    public static Multiplier[] Factors(Tensor input, Tensor filter, Tensor output, int channels) => input.HasUInt8Rules
+    public static Multiplier[] Factors(Tensor input, Tensor filter, Tensor output, int channels) =>
+        Xnnpack.Factors(input, filter, output, channels) ?? (input.HasUInt8Rules
         ? [.. Enumerable.Repeat(Multiplier.Of((double)(float)(input.Scale * filter.Scale) / output.Scale), channels)]
-        : [.. Enumerable.Range(0, channels).Select(oc => Multiplier.Of((double)input.Scale * filter.ScaleOf(oc) / output.Scale))];
+        : [.. Enumerable.Range(0, channels).Select(oc => Multiplier.Of((double)input.Scale * filter.ScaleOf(oc) / output.Scale))]);
 }

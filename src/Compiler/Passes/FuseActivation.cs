@@ -7,7 +7,7 @@ namespace Etch.Passes;
 
 /// <summary>RELU and RELU6 that stand alone go into the clamp of the operator that wrote their input.</summary>
 /// <remarks>Exact where both tensors have the same quantisation: the operator then only clamps stored values, to the range that
-/// the fused activation has.</remarks>
+/// the fused activation has. XNNPACK rounds a tie in that range the other way: there they stay apart.</remarks>
 internal static class FuseActivation
 {
     public static Graph Run(Graph graph)
@@ -21,6 +21,7 @@ internal static class FuseActivation
             if (!graph.IsReadOnce(input) || before.Scale != after.Scale || before.ZeroPoint != after.ZeroPoint) continue;
 
             Activation activation = op is Relu ? Activation.Relu : Activation.Relu6;
+            if (Quantize.Range(activation, after) != Quantize.Range(activation, after, isDelegated: false)) continue;
             int[] outputs = [output];
             int producer = Array.FindIndex(ops, o => o is not null && o.Outputs.Contains(input));
             Op? fused = producer < 0 ? null : ops[producer] switch

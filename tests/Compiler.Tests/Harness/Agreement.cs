@@ -45,13 +45,14 @@ internal static class Agreement
     /// <summary>Compares models with the reference of their files on a random input, all in one compilation. A model with variables runs
     /// three times, on another input each time; one that takes rows gets them too.</summary>
     public static void Compare(
-        string what, IReadOnlyList<byte[]> files, IReadOnlyList<(int Case, string Engine, CompiledModel Model)> models, bool isChecked)
+        string what, IReadOnlyList<byte[]> files, IReadOnlyList<(int Case, string Engine, CompiledModel Model)> models, bool isChecked,
+        Numerics numerics = Numerics.TfliteReference)
     {
         Values[][] expected =
         [
             .. files.Select((file, i) =>
             {
-                Graph graph = Import(file);
+                Graph graph = numerics == Numerics.Xnnpack ? MarkForXnnpack.Run(Import(file)) : Import(file);
                 var inferences = new List<Values>();
                 for (int step = 0; step < Steps(graph); step++) inferences.Add(Engines.Reference(graph, Inputs(i, graph, step), inferences.LastOrDefault()));
                 return inferences.ToArray();

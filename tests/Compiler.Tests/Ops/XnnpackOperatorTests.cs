@@ -1,0 +1,72 @@
+using System;
+using System.Linq;
+using Etch.Ir;
+using Etch.Passes;
+
+namespace Etch.Tests;
+
+/// <summary>Operators under XNNPACK's arithmetic. That it is XNNPACK's the recordings of whole models show (XnnpackTests of EndToEnd.Tests).</summary>
+public sealed class XnnpackOperatorTests
+{
+    private const int Cases = 40;
+
+    public static TheoryData<string> Operators() =>
+    [
+        "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "FULLY_CONNECTED with int4 filter", "TRANSPOSE_CONV", "BATCH_MATMUL", "ADD", "SUB", "MUL", "QUANTIZE",
+        "DEQUANTIZE", "LEAKY_RELU", "LOGISTIC", "TANH", "ELU", "MEAN", "SUM", "RESIZE_BILINEAR", "SOFTMAX", "MAX_POOL_2D", "AVERAGE_POOL_2D", "RELU6", "HARD_SWISH",
+    ];
+
+    [Theory]
+    [MemberData(nameof(Operators))]
+    public void Emitted_code_agrees_with_the_reference(string op)
+    {
+        byte[][] files = [.. PropertyCases.Files(op).Take(Cases)];
+        (int Case, string Engine, CompiledModel Model)[] Models(Func<CompileOptions, CompileOptions> options, string engine, int variant) =>
+            [.. files.Select((file, i) => (i, engine, Agreement.Compile(op.Replace(' ', '_'), file, i, variant, o => options(o) with { Numerics = Numerics.Xnnpack })))];
+
+        Agreement.Compare(op, files, [.. Models(o => o, "Auto", 0), .. Models(o => o with { KeepTensors = true }, "every tensor kept", 1)], isChecked: false, Numerics.Xnnpack);
+        Agreement.Compare(op, files, Models(o => o with { CheckOverflow = true }, "with overflow checks", 2), isChecked: true, Numerics.Xnnpack);
+    }
+
+    // XNNPACK's README and qs8 microkernels: f32(acc) · f32(f32(s_in · s_w) / s_out), to the nearest even.
+    [Theory]
+    [InlineData(5, 0.5f, 2)]
+    [InlineData(7, 0.5f, 4)]
+    [InlineData(-5, 0.5f, -2)]
+    [InlineData(-7, 0.5f, -4)]
+    [InlineData(16_777_217, 0.25f, 4_194_304)]
+    [InlineData(int.MaxValue, 255f, 1 << 30)]
+    [InlineData(int.MinValue, 255f, -(1 << 30))]
+    public void A_sum_is_scaled_in_single_precision_and_rounded_to_even(int acc, float scale, int expected)
+    {
+        Assert.Equal(expected, FixedPoint.MultiplyAndRound(acc, scale));
+        Assert.Equal(expected, Multiplier.OfSingle(scale).Apply(acc));
+    }
+
+    // −16.5: TFLite rounds away from zero, XNNPACK up; beyond its ranges of scales TFLite's arithmetic stays.
+    [Fact]
+    public void Ties_and_ranges_decide_as_documented()
+    {
+        byte[] Quantize(float from, float to)
+        {
+            var b = new TfliteBuilder();
+            int x = b.Int8("x", [256], from, 0), y = b.Int8("y", [256], to, 0);
+            b.Operator(Etch.Tflite.Schema.Builtin.Quantize, [x], [y]);
+            b.Ports([x], [y]);
+            return b.Build();
+        }
+
+        int At(byte[] file, Numerics numerics, int x)
+        {
+            Graph graph = Agreement.Import(file);
+            if (numerics == Numerics.Xnnpack) graph = MarkForXnnpack.Run(graph);
+            byte[] all = [.. Enumerable.Range(0, 256).Select(i => (byte)(i - 128))];
+            Values values = Engines.Reference(graph, [all]);
+            return values.Integers(graph.Outputs[0])[x + 128];
+        }
+
+        Assert.Equal(-17, At(Quantize(0.5f, 1), Numerics.TfliteReference, -33));
+        Assert.Equal(-16, At(Quantize(0.5f, 1), Numerics.Xnnpack, -33));
+        Assert.Equal(At(Quantize(0.001f, 1), Numerics.TfliteReference, 127), At(Quantize(0.001f, 1), Numerics.Xnnpack, 127));
+    }
+}
