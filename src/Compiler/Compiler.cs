@@ -110,12 +110,12 @@ internal sealed class Entry(CompileOptions options, Graph imported)
     public CompiledModel Compile(ModelFile file, StatePlan state, ModelMetadata metadata, Problem[] warnings, CancellationToken cancel)
     {
         Graph graph = Graph;
-        Layer[] layers = [.. graph.Ops.Select(op =>
+        Layer[] filed = [.. graph.Ops.Select(op =>
         {
             cancel.ThrowIfCancellationRequested();
             return op.SelectKernel(graph, options);
         })];
-        Schedule schedule = ChooseStreaming.Run(graph, layers, state, options);
+        (IReadOnlyList<Layer> layers, Schedule schedule) = ChooseOrder.Run(graph, filed, state, options);
         Layer[] scheduled = [.. schedule.Steps.SelectMany(step => step.Layers)];
         return new CompiledModel(file, options, default)
         {

@@ -1,10 +1,15 @@
 using System;
 using System.Collections.Generic;
+using System.Diagnostics;
+using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Text;
 using System.Threading;
 using Etch.Diagnostics;
+using Etch.Emit;
+using Etch.Ir;
+using Etch.Passes;
 using Etch.Tflite;
 
 namespace Etch.Report;
@@ -19,12 +24,16 @@ internal static class Program
           dotnet run -c Release --project tools/Report > docs/models.md      the sample's and those of ../shared/models
           dotnet run -c Release --project tools/Report -- --picture model.tflite > arena.svg
                                                                              the arena of one model over time, as a picture
+          dotnet run -c Release --project tools/Report -- --plans [model.tflite …]
+                                                                             how small the arenas got and how long planning took; by default
+                                                                             of all models of ../shared/models that compile
         """;
 
     private static int Main(string[] args)
     {
         Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
         if (args is ["--picture", var pictured]) return Draw(pictured);
+        if (args is ["--plans", .. var planned]) return Plan(planned.Length > 0 ? planned : Directory.GetFiles(Shared(), "*.tflite"));
         if (args.Any(arg => arg.StartsWith('-')))
         {
             Console.Error.WriteLine(Usage);
@@ -53,12 +62,53 @@ internal static class Program
         return model.Succeeded ? 0 : 1;
     }
 
-    private static string[] Documented()
+    // The smallest of three times: the first one has the compiler's own code to compile.
+    private static int Plan(string[] paths)
+    {
+        Console.Out.Write("| model | layers | file's order | arena | lower bound | gap | ms | row by row | ms |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|\n");
+        foreach (string path in paths.Order(StringComparer.Ordinal))
+        {
+            CompiledModel model = Compiler.Compile(ModelFile.Read(path), new CompileOptions { ClassName = "Model" }, CancellationToken.None);
+            if (!model.Succeeded || model.Signatures.Count > 0) continue;
+            Layer[] filed = [.. model.Graph.Ops.Select(op => op.SelectKernel(model.Graph, model.Options))];
+            (int Bytes, string Time) Timed(CompileOptions options)
+            {
+                double least = double.MaxValue;
+                int bytes = 0;
+                for (int i = 0; i < 3; i++)
+                {
+                    var watch = Stopwatch.StartNew();
+                    bytes = ChooseOrder.Run(model.Graph, filed, model.State, options).Schedule.Plan.Bytes;
+                    least = Math.Min(least, watch.Elapsed.TotalMilliseconds);
+                }
+
+                return (bytes, least.ToString("0.0", CultureInfo.InvariantCulture));
+            }
+
+            (int arena, string time) = Timed(model.Options);
+            (int rows, string rowsTime) = Timed(model.Options with { Streaming = StreamingPolicy.Smallest });
+            int before = ChooseStreaming.Run(model.Graph, filed, model.State, model.Options).Plan.Bytes;
+            string gap = model.Plan.IsOptimal ? "none" : Names.Number(arena - model.Plan.LowerBound);
+            string[] cells =
+            [
+                Path.GetFileNameWithoutExtension(path), InvariantText.Of($"{model.Layers.Count}"), Names.Number(before), Names.Number(arena),
+                Names.Number(model.Plan.LowerBound), gap, time, Names.Number(rows), rowsTime,
+            ];
+            Console.Out.Write($"| {string.Join(" | ", cells)} |\n");
+        }
+
+        return 0;
+    }
+
+    private static string[] Documented() =>
+        [Path.Combine(Root(), "samples", "KeywordSpotting", "Models", "keywords.tflite"), .. Tflm.Models.Keys.Select(name => Path.Combine(Shared(), name + ".tflite"))];
+
+    private static string Shared() => Path.Combine(Root(), "..", "shared", "models");
+
+    private static string Root()
     {
         DirectoryInfo? root = new(AppContext.BaseDirectory);
         while (root is not null && !File.Exists(Path.Combine(root.FullName, "Generator.sln"))) root = root.Parent;
-        string folder = root?.FullName ?? throw new DirectoryNotFoundException("The tool runs outside the repository; name models.");
-        string[] shared = [.. Tflm.Models.Keys.Select(name => Path.Combine(folder, "..", "shared", "models", name + ".tflite"))];
-        return [Path.Combine(folder, "samples", "KeywordSpotting", "Models", "keywords.tflite"), .. shared];
+        return root?.FullName ?? throw new DirectoryNotFoundException("The tool runs outside the repository; name models.");
     }
 }

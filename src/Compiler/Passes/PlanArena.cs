@@ -115,6 +115,21 @@ internal static class PlanArena
         };
     }
 
+    /// <summary>The inputs over which a layer's output may lie where they die there, and how many bytes that saves.</summary>
+    public static IEnumerable<(int Input, long Bytes)> Shares(Graph graph, Layer layer)
+    {
+        if (layer.Outputs.Count > 1) yield break;
+        int bytes = graph[graph.Root(layer.Outputs[0])].ByteCount;
+        for (int i = 0; i < layer.Inputs.Count; i++)
+        {
+            int id = graph.Root(layer.Inputs[i]);
+            bool isReadOnce = layer.Inputs.Count(other => graph.Root(other) == id) == 1;
+            if (layer.Kernel.CanOverwrite(i) && isReadOnce && graph[id].ByteCount == bytes) yield return (id, bytes);
+        }
+
+        if (RowOverlaps.Saved(graph, layer) is var saved and > 0) yield return (layer.Inputs[0], saved);
+    }
+
     // Offsets, and the overlaps that they make use of.
     private static (int[] Offsets, IReadOnlyList<Overlap> Overlaps, bool IsOptimal) Assign(IReadOnlyList<Buffer> buffers, IReadOnlyList<Overlap> possible)
     {

@@ -37,6 +37,17 @@ internal static class RowOverlaps
         return overlaps;
     }
 
+    /// <summary>Bytes that input and output of a layer can share where the input dies there.</summary>
+    public static long Saved(Graph graph, Layer layer)
+    {
+        if (Window(layer) is null || layer.Inputs.Count != 1 || layer.Outputs.Count != 1) return 0;
+        long input = graph[graph.Root(layer.Inputs[0])].ByteCount, output = graph[graph.Root(layer.Outputs[0])].ByteCount;
+        if (input != graph[layer.Inputs[0]].ByteCount || output != graph[layer.Outputs[0]].ByteCount) return 0;
+        (int before, int after) = Distances(graph, layer);
+        long union = Math.Min(Math.Max(output, Math.Min(before, output) + input), Math.Max(input, Math.Min(after, input) + output));
+        return input + output - union;
+    }
+
     /// <summary>How a layer is called whose output lies over its input.</summary>
     public static RowOrder Order(Graph graph, Layer layer, bool isBackward) => new(RowsPerCall(Window(layer)!), isBackward);
 
