@@ -83,6 +83,9 @@ internal sealed record CompileOptions
     /// <summary>Bytes of RAM (arena, state and stack) that the model may need, or null: what <see cref="StreamingPolicy.Auto"/> goes by.</summary>
     public long? MaxRam { get; init; }
 
+    /// <summary>Inputs and outputs lie in the arena, where other tensors take their bytes while they are not needed, instead of in spans of the caller's.</summary>
+    public bool InArena { get; init; }
+
     /// <summary>Debugging: every tensor of the file keeps its bytes in the arena until the end; nothing is fused away.</summary>
     public bool KeepTensors { get; init; }
 

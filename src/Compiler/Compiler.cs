@@ -132,7 +132,7 @@ internal sealed class Entry(CompileOptions options, Graph imported)
             Plan = schedule.Plan,
             Push = RowPush.Of(graph, schedule, state),
             Cost = ChooseStreaming.Cost(file, graph, layers, schedule, state, options),
-            Measures = MeasureCost.Measure(imported, graph, scheduled, schedule.Plan, state),
+            Measures = MeasureCost.Measure(imported, graph, scheduled, schedule.Plan, state, options),
             Dump = _dump.ToString(),
         };
     }

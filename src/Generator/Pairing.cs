@@ -76,6 +76,7 @@ internal sealed record Pairing(
                 Preset = declaration.Preset ?? options.Preset,
                 Numerics = declaration.Numerics ?? options.Numerics,
                 Streaming = declaration.Streaming ?? options.Streaming,
+                InArena = declaration.InArena ?? options.InArena,
                 MaxRam = declaration.MaxRam ?? options.MaxRam,
             };
             if (candidates.Length == 1)
@@ -114,6 +115,7 @@ internal sealed record Pairing(
             UnrollCeiling = item?.UnrollCeiling ?? project.Options.UnrollCeiling ?? defaults.UnrollCeiling,
             Streaming = item?.Streaming ?? project.Options.Streaming ?? defaults.Streaming,
             MaxRam = (item?.Budget[BudgetFigure.Ram] ?? project.Options.Budget[BudgetFigure.Ram])?.Value,
+            InArena = item?.InArena ?? project.Options.InArena ?? defaults.InArena,
             KeepTensors = item?.KeepTensors ?? project.Options.KeepTensors ?? defaults.KeepTensors,
             DumpPasses = item?.DumpPasses ?? project.Options.DumpPasses ?? defaults.DumpPasses,
             CheckOverflow = project.CheckOverflow,

@@ -72,8 +72,8 @@ internal sealed record ProjectSettings(
 
 /// <summary>The options that an item and the project can both set, null where they do not, and the problems with what they wrote.</summary>
 internal sealed record ModelOptions(
-    Preset? Preset, Numerics? Numerics, UnrollPolicy? Unroll, int? UnrollCeiling, bool? Vectors, StreamingPolicy? Streaming, bool? KeepTensors, bool? DumpPasses, Budget Budget,
-    EquatableArray<Problem> Problems)
+    Preset? Preset, Numerics? Numerics, UnrollPolicy? Unroll, int? UnrollCeiling, bool? Vectors, StreamingPolicy? Streaming, bool? InArena,
+    bool? KeepTensors, bool? DumpPasses, Budget Budget, EquatableArray<Problem> Problems)
 {
     /// <summary>Reads the options; what is not understood becomes a problem and counts as not set.</summary>
     /// <param name="source">Item metadata (<c>Unroll</c>) or properties (<c>EtchUnroll</c>).</param>
@@ -110,6 +110,7 @@ internal sealed record ModelOptions(
             Bytes("UnrollCeiling"),
             Parse("Vectors", Switches),
             Parse("Streaming", StreamingPolicies),
+            Parse("InArena", Switches),
             Parse("KeepTensors", Switches),
             Parse("DumpPasses", Switches),
             Budget.Read(source, text, (name, written) => NotUnderstood(name, written, "a number such as 65536, 64KB (memory) or 8M (operations)")),

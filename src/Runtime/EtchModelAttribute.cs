@@ -21,6 +21,10 @@ public sealed class EtchModelAttribute(string file) : Attribute
 
     /// <summary>Whether layers run row by row. It prevails over the project file's <c>Streaming</c> and <c>EtchStreaming</c>.</summary>
     public EtchStreaming Streaming { get; set; }
+
+    /// <summary>Inputs and outputs lie in the arena, which other tensors share with them. It prevails over the project file's <c>InArena</c> and
+    /// <c>EtchInArena</c>.</summary>
+    public bool InArena { get; set; }
 }
 
 /// <summary>What the code of a model spends for what. The results are the same, byte for byte.</summary>

@@ -12,6 +12,13 @@ public sealed class AllocationTests
     [MemberData(nameof(ModelTests.Names), MemberType = typeof(ModelTests))]
     public void A_model_allocates_nothing(string name) => Assert.Equal(0, Allocated(LoadedModel.Load(Models.File(name), "Allocation")));
 
+    [ModelTheory]
+    [InlineData("dscnn_mlperf_kws_int8")]
+    [InlineData("mnist_lstm_int8")]
+    [InlineData("mobilenetv2_0.5_96_imagenet_uint8")]
+    public void Nor_does_one_in_the_arena(string name) =>
+        Assert.Equal(0, Allocated(LoadedModel.Load(Models.File(name), "InArena", o => o with { InArena = true })));
+
     [Fact]
     public void The_sample_allocates_nothing() => Assert.Equal(0, Allocated(LoadedModel.Load(LoadedModel.Sample, "Allocation")));
 

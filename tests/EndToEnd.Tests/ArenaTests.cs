@@ -28,6 +28,17 @@ public sealed class ArenaTests
     }
 
     [ModelTheory]
+    [MemberData(nameof(ModelTests.Names), MemberType = typeof(ModelTests))]
+    public void With_inputs_and_outputs_too(string name)
+    {
+        CompiledModel model = Engines.Compile(Models.File(name), "Model", o => o with { InArena = true }), apart = Engines.Compile(Models.File(name), "Model");
+        long live = Tflm.LivePeak(TfliteImporter.Import(model.File.Bytes, new Problems()).Graph!);
+        Assert.InRange(model.Cost.Arena, model.Inputs.Concat(model.Outputs).Max(t => t.ByteCount), live);
+        Assert.Equal(model.Cost.Arena + model.Cost.State, model.Measures.WorkingBytes);
+        Assert.InRange(model.Measures.WorkingBytes, 1, apart.Measures.WorkingBytes);
+    }
+
+    [ModelTheory]
     [InlineData("dscnn_mlperf_kws_int8", 16_000)]
     [InlineData("vww_mobilenetv1_96_int8", 55_296)]
     [InlineData("resnet8_cifar_int8", 36_864)]

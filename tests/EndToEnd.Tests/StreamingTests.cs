@@ -21,15 +21,19 @@ public sealed class StreamingTests
     {
         Recording recording = Models.Recording(name);
         CompiledModel model = Engines.Compile(Models.File(name), Engines.ClassName(name), o => o with { Streaming = StreamingPolicy.Smallest });
-        var emitted = new EmittedModels([model], isChecked: false);
+        CompiledModel inArena = Engines.Compile(Models.File(name), Engines.ClassName(name, 1), o => o with { Streaming = StreamingPolicy.Smallest, InArena = true });
+        var emitted = new EmittedModels([model, inArena], isChecked: false);
         foreach (int seed in recording.Seeds)
         {
             byte[][] inputs = recording.Inputs(seed);
             recording.AssertOutputs(seed, emitted.Run(model, inputs).Outputs, "streamed");
+            recording.AssertOutputs(seed, emitted.Run(inArena, inputs).Outputs, "streamed in the arena");
             recording.AssertOutputs(seed, emitted.Push(model, inputs), "pushed");
         }
 
         Assert.InRange(model.Cost.Arena + model.Inputs.Sum(t => t.ByteCount), 0, streamed);
+        Assert.InRange(inArena.Cost.Arena, 0, streamed);
+        Assert.Null(inArena.Push);
         Assert.InRange(model.Push!.Bytes, 0, pushed);
     }
 }

@@ -212,6 +212,25 @@ public class OutputTests
     }
 
     [Fact]
+    public void Inputs_and_outputs_lie_in_the_arena_where_attribute_else_metadata_else_property_say_so()
+    {
+        using Consumer project = new Consumer()
+            .Model("a.tflite").Model("b.tflite", metadata: ("InArena", "false")).Model("c.tflite", metadata: ("InArena", "false"))
+            .Property("EtchInArena", "true")
+            .Source(
+                "namespace App; [Etch.EtchModel(\"c.tflite\", InArena = true)] static partial class C\n{\n" +
+                "    static void Run() { System.Span<sbyte> arena = new sbyte[ArenaBytes]; InputSpan(arena).Clear(); Invoke(arena); _ = OutputSpan(arena)[0]; }\n}",
+                "C.cs");
+        Outcome outcome = project.Run();
+        outcome.AssertClean();
+        Assert.Equal(
+            [("A", true), ("B", false), ("C", true)],
+            outcome.Jobs.Select(static job => (job.Options.ClassName, job.Options.InArena)).OrderBy(static o => o.ClassName));
+        Assert.Contains("InputSpan(", outcome.Source("App.A.g.cs"));
+        Assert.DoesNotContain("InputSpan(", outcome.Source("App.B.g.cs"));
+    }
+
+    [Fact]
     public void Passes_are_dumped_on_request()
     {
         using Consumer project = new Consumer().Model("a.tflite", metadata: ("DumpPasses", "true")).Model("b.tflite");

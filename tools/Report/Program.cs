@@ -47,7 +47,8 @@ internal static class Program
             CompiledModel model = Compiler.Compile(ModelFile.Read(path), new CompileOptions { ClassName = "Model" }, CancellationToken.None);
             foreach (Problem problem in model.Problems) Console.Error.WriteLine($"{path}: {problem.Message}");
             failed |= !model.Succeeded;
-            if (model.Succeeded) rows.Add(new Row(model, TfliteImporter.Import(model.File.Bytes, new Problems()).Graph!));
+            CompiledModel inArena = Compiler.Compile(model.File, model.Options with { InArena = true }, CancellationToken.None);
+            if (model.Succeeded) rows.Add(new Row(model, inArena, TfliteImporter.Import(model.File.Bytes, new Problems()).Graph!));
         }
 
         Console.Out.Write(Tables.Write(rows).ReplaceLineEndings("\n"));

@@ -10,8 +10,8 @@ using Etch.Passes;
 
 namespace Etch.Report;
 
-/// <summary>A model of the report: compiled, and as its file has it.</summary>
-internal sealed record Row(CompiledModel Model, Graph File)
+/// <summary>A model of the report: compiled, also with inputs and outputs in the arena, and as its file has it.</summary>
+internal sealed record Row(CompiledModel Model, CompiledModel InArena, Graph File)
 {
     public string Name => Path.GetFileNameWithoutExtension(Model.File.Name);
 
@@ -44,8 +44,9 @@ internal static class Tables
 
         TensorFlow Lite Micro (TFLM) keeps inputs and outputs in its arena and lets other tensors take their place when they are no
         longer, or not yet, needed. So its figure compares with *arena* for a program that has the input lying somewhere anyway (a
-        sensor's buffer), and with *working* for one that has it only for the model: *working* counts inputs and outputs for the whole
-        inference, although they share no bytes with anything. *TFLM live* is computed from the file: the largest sum of activations
+        sensor's buffer), and with *in arena* for one that has it only for the model: the arena that holds inputs and outputs as well, which
+        share their bytes with other tensors (`InArena`, docs/memory.md). *Working* counts inputs and outputs for the whole inference,
+        for spans of the caller's share no bytes with anything. *TFLM live* is computed from the file: the largest sum of activations
         alive during one operator, inputs and outputs included, each rounded to TFLM's 16 bytes; TFLM cannot need less. *TFLM peak* is
         the non-persistent part of its arena as measured (tensors and scratch, greedy planner), *TFLM used* what `arena_used_bytes()`
         returned, with the interpreter's own structures, on a 64-bit build. A dash: not measured.
@@ -97,9 +98,10 @@ internal static class Tables
             Number(row.Model.Measures.Parameters), Number(row.Model.Cost.Macs), Number(row.Model.Measures.OpsBefore),
             Number(row.Model.Measures.OpsAfter), Number(row.Model.Measures.Kernels), Number(row.Model.Cost.Ram), Number(row.Model.Cost.Flash),
         ]);
-        Part(Memory, ["arena", "lower bound", "inputs, outputs", "working", "TFLM live", "TFLM peak", "TFLM used"], row =>
+        Part(Memory, ["arena", "lower bound", "inputs, outputs", "working", "in arena", "TFLM live", "TFLM peak", "TFLM used"], row =>
         [
             Number(row.Model.Cost.Arena), Number(row.Model.Plan.LowerBound), Number(row.CallersBytes), Number(row.Model.Measures.WorkingBytes),
+            Number(row.InArena.Cost.Arena),
             Number(Tflm.LivePeak(row.File)), Number(row.Measured?.Peak), Number(row.Measured?.ArenaUsed),
         ]);
         text.Append('\n').Append(Verdict(rows));
@@ -138,6 +140,7 @@ internal static class Tables
 
         Row[] measured = [.. rows.Where(r => r.Measured is not null)];
         return Above("Arena", "TFLM live", rows, r => r.Model.Cost.Arena, r => Tflm.LivePeak(r.File))
+            + Above("In arena", "TFLM live", rows, r => r.InArena.Cost.Arena, r => Tflm.LivePeak(r.File))
             + Above("Working", "TFLM live", rows, r => r.Model.Measures.WorkingBytes, r => Tflm.LivePeak(r.File))
             + Above("Working", "TFLM used", measured, r => r.Model.Measures.WorkingBytes, r => r.Measured!.ArenaUsed)
             + Above("Arena", "lower bound", rows, r => r.Model.Cost.Arena, r => r.Model.Plan.LowerBound);

@@ -35,6 +35,10 @@ internal static class ArenaText
             lives[-1 - step] = new Life(InvariantText.Of($"rows of layers {rows.First} to {rows.End - 1}"), model.Plan.ScratchAt[step], rows.ScratchBytes, step, step);
         }
 
+        // The caller's tensors, where they lie in the arena: from the start on, and to the end.
+        foreach (int root in model.Graph.Inputs.Where(lives.ContainsKey)) lives[root] = lives[root] with { First = 0 };
+        foreach (int root in model.Graph.Outputs.Select(model.Graph.Root).Where(lives.ContainsKey)) lives[root] = lives[root] with { Last = model.Steps.Count - 1 };
+
         int last = model.Options.KeepTensors ? model.Steps.Count - 1 : 0;
         return [.. lives.Values.Select(life => life with { Last = Math.Max(life.Last, last) }).OrderBy(life => life.First).ThenBy(life => life.At)];
     }

@@ -32,7 +32,7 @@ internal static class LayersWriter
 
     private static void WriteLayers(CodeWriter w, CompiledModel model)
     {
-        (Names.Port[] inputs, Names.Port[] outputs) = SurfaceWriter.Ports(model);
+        (Names.Port[] inputs, Names.Port[] outputs) = SurfaceWriter.Spans(model);
         string[] methods = Methods(model);
         WriteInvoke(w, model, methods, inputs, outputs);
         w.Line();
@@ -78,7 +78,7 @@ internal static class LayersWriter
         string Ratio(double x) => x.ToString("0.00", CultureInfo.InvariantCulture);
 
         w.Line($"// parameters            {Number(m.Parameters)}");
-        w.Line($"// working memory        {Number(m.WorkingBytes)} bytes: arena{(model.IsStateful ? ", state" : "")}, inputs and outputs");
+        w.Line($"// working memory        {Number(m.WorkingBytes)} bytes: {(model.Options.InArena ? "arena with inputs and outputs" : "arena")}{(model.IsStateful ? ", state" : "")}{(model.Options.InArena ? "" : ", inputs and outputs")}");
         if (model.IsStateful) w.Line($"// state                 {Number(cost.State)} bytes, kept between inferences");
         string gap = model.Plan.IsOptimal ? "no placement is smaller" : $"at most {Number(cost.Arena - model.Plan.LowerBound)} above the smallest placement";
         w.Line($"// peak of the arena     {Number(cost.Arena)} bytes, lower bound {Number(model.Plan.LowerBound)}: {gap}");

@@ -18,7 +18,7 @@ internal static class SurfaceWriter
         "OutputLength", "OutputShape", "OutputScale", "OutputZeroPoint", "DequantizeOutput",
         "ArenaBytes", "ArenaLowerBound", "WorkingBytes", "StackBytes", "FlashBytes", "Parameters", "Macs", "Flops", "Invoke", "InvokeLayers", "Labels", "LabelTable",
         "StateBytes", "ResetState", "AfterLayer", "ResetVariables",
-        "RowLength", "RowCount", "RowsBytes", "ResetRows", "PushRow", "PushLayers", "LayersAfterRows",
+        "InputSpan", "OutputSpan", "RowLength", "RowCount", "RowsBytes", "ResetRows", "PushRow", "PushLayers", "LayersAfterRows",
     ];
 
     private const string DidNotCompile = "throw new InvalidOperationException(\"The model did not compile; see the build's errors.\");";
@@ -80,6 +80,8 @@ internal static class SurfaceWriter
             foreach (Names.Port port in outputs) WritePort(w, port, "output", isInput: false);
             WriteLabels(w, model, outputs);
             WriteConstants(w, model);
+            if (model.Options.InArena) WriteSpans(w, model, inputs, outputs);
+            (inputs, outputs) = Spans(model);
             WriteInvoke(w, model, inputs, outputs);
         }
     }
@@ -92,6 +94,9 @@ internal static class SurfaceWriter
             : new[] { new Tensor { Name = name, Type = ElementType.Int8, Shape = new[] { 0 } } };
         return Names.Ports(Or(model.Inputs, "input"), Or(model.Outputs, "output"));
     }
+
+    /// <summary>Those of the caller's tensors for which Invoke takes a span: none where they lie in the arena.</summary>
+    public static (Names.Port[] Inputs, Names.Port[] Outputs) Spans(CompiledModel model) => model.Options.InArena ? ([], []) : Ports(model);
 
     /// <summary>The parameters of Invoke with their types, without attributes, each on its line.</summary>
     public static string Parameters(CompiledModel model, Names.Port[] inputs, Names.Port[] outputs) => "\n    " + string.Join(",\n    ",
@@ -241,7 +246,8 @@ internal static class SurfaceWriter
             w.Line();
         }
 
-        Constant("Bytes that <c>arena</c> must have: the peak of working memory besides inputs and outputs.", "int", "ArenaBytes", cost.Arena);
+        string besides = model.Options.InArena ? "with" : "besides";
+        Constant($"Bytes that <c>arena</c> must have: the peak of working memory {besides} inputs and outputs.", "int", "ArenaBytes", cost.Arena);
         Constant("The most bytes that live in the arena during one layer: no placement of these layers needs fewer.", "int", "ArenaLowerBound", model.Plan.LowerBound);
         if (model.IsStateful) Constant("Bytes that <c>state</c> must have: what the model remembers from one inference to the next.", "int", "StateBytes", cost.State);
         Constant(model.IsStateful ? "Bytes of arena, state, inputs and outputs together." : "Bytes of arena, inputs and outputs together.", "long", "WorkingBytes", model.Measures.WorkingBytes);
@@ -252,6 +258,43 @@ internal static class SurfaceWriter
         Constant("Floating-point operations in the field's sense: 1 MAC = 2 FLOPs.", "long", "Flops", cost.Flops);
     }
 
+    // Where the caller's tensors lie in the arena.
+    private static void WriteSpans(CodeWriter w, CompiledModel model, Names.Port[] inputs, Names.Port[] outputs)
+    {
+        void Span(Names.Port port, int id, string summary, string type)
+        {
+            w.Line($"/// <summary>{summary}</summary>");
+            w.Line("/// <param name=\"arena\">The span that Invoke gets: at least <see cref=\"ArenaBytes\"/>.</param>");
+            w.Line("/// <exception cref=\"ArgumentException\">The span is shorter.</exception>");
+            using (w.Block($"public static {type}<{port.Tensor.Type.Keyword()}> {port.Prefix}Span([EtchLength(nameof(ArenaBytes))] Span<sbyte> arena)"))
+            {
+                if (!model.Succeeded)
+                {
+                    w.Line(DidNotCompile);
+                    return;
+                }
+
+                string slice = InvariantText.Of($"arena.Slice({model.Plan.Locations[model.Graph.Root(id)].At}, {port.Tensor.ByteCount})");
+                w.Line("Buffers.RequireAtLeast(arena.Length, ArenaBytes, nameof(arena));");
+                w.Line($"return {(port.Tensor.Type == ElementType.Int8 ? slice : $"MemoryMarshal.Cast<sbyte, {port.Tensor.Type.Keyword()}>({slice})")};");
+            }
+
+            w.Line();
+        }
+
+        for (int i = 0; i < inputs.Length; i++)
+        {
+            string name = Names.Xml(inputs[i].Tensor.Name);
+            Span(inputs[i], model.Succeeded ? model.Graph.Inputs[i] : 0, $"Where input {name} is written before Invoke, which takes its bytes for other tensors and for outputs.", "Span");
+        }
+
+        for (int i = 0; i < outputs.Length; i++)
+        {
+            string name = Names.Xml(outputs[i].Tensor.Name);
+            Span(outputs[i], model.Succeeded ? model.Graph.Outputs[i] : 0, $"Where output {name} is after Invoke, until an input is written or the arena is used for anything else.", "ReadOnlySpan");
+        }
+    }
+
     private static void WriteInvoke(CodeWriter w, CompiledModel model, Names.Port[] inputs, Names.Port[] outputs)
     {
         w.Line("/// <summary>Computes the outputs from the inputs.</summary>");
@@ -260,7 +303,10 @@ internal static class SurfaceWriter
             w.Line($"/// <param name=\"{p.Parameter.TrimStart('@')}\">{Names.Xml(p.Tensor.Name)}: {Names.Describe(p.Tensor)}.</param>");
         }
 
-        w.Line("/// <param name=\"arena\">Working memory: at least <see cref=\"ArenaBytes\"/>, of any content; it overlaps no other span.</param>");
+        string content = model.Options.InArena
+            ? "with the inputs where their spans are and any content elsewhere. Afterwards it holds the outputs and nothing else"
+            : "of any content; it overlaps no other span";
+        w.Line($"/// <param name=\"arena\">Working memory: at least <see cref=\"ArenaBytes\"/>, {content}.</param>");
         if (model.IsStateful)
         {
             w.Line("/// <param name=\"state\">What the model remembers: at least <see cref=\"StateBytes\"/>, as <see cref=\"ResetState\"/> or the inference");
@@ -290,7 +336,7 @@ internal static class SurfaceWriter
                 w.Line("Buffers.RequireAtLeast(arena.Length, ArenaBytes, nameof(arena));");
                 if (model.IsStateful) w.Line("Buffers.RequireAtLeast(state.Length, StateBytes, nameof(state));");
                 w.Line("Buffers.RequireLittleEndian();");
-                w.Line($"InvokeLayers({string.Join(", ", inputs.Concat(outputs).Select(p => p.Parameter))}, arena{(model.IsStateful ? ", state" : "")});");
+                w.Line($"InvokeLayers({string.Join(", ", inputs.Concat(outputs).Select(p => p.Parameter).Append("arena"))}{(model.IsStateful ? ", state" : "")});");
             }
         }
 

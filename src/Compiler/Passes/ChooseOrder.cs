@@ -16,7 +16,7 @@ internal static class ChooseOrder
     public static (IReadOnlyList<Layer> Layers, Schedule Schedule) Run(Graph graph, IReadOnlyList<Layer> layers, StatePlan state, CompileOptions options)
     {
         Schedule filed = ChooseStreaming.Run(graph, layers, state, options);
-        if (options.KeepTensors || OrderLayers.Run(graph, layers) is not { } order) return (layers, filed);
+        if (options.KeepTensors || OrderLayers.Run(graph, layers, options) is not { } order) return (layers, filed);
         Schedule ordered = ChooseStreaming.Run(graph, order, state, options);
         return Rank(ordered, state, options).CompareTo(Rank(filed, state, options)) < 0 ? (order, ordered) : (layers, filed);
     }

@@ -93,6 +93,10 @@ internal static class ChooseStreaming
             foreach (int id in layers[i].Outputs.Where(id => each.Plan.Locations[graph.Root(id)].Place == Place.Arena)) written[graph.Root(id)] = i;
         }
 
+        // The caller's tensors, where they lie in the arena: from the start on, and beyond the end.
+        foreach (int id in graph.Inputs.Where(id => each.Plan.Locations[id].Place == Place.Arena)) written[id] = -1;
+        foreach (int id in graph.Outputs) read[graph.Root(id)] = layers.Count;
+
         long LivesThrough(int begin, int end) => written
             .Where(pair => read.TryGetValue(pair.Key, out int last) && pair.Value < end && last >= (pair.Value < begin ? begin : end))
             .Sum(pair => (long)graph[pair.Key].ByteCount);

@@ -82,11 +82,11 @@ internal static class MeasureCost
         return new ModelCost(file.Name, schedule.Plan.Bytes, state.Bytes, stack, tableBytes, codeBytes, costs.Sum(c => c.Macs), costs.ToArray());
     }
 
-    public static Measures Measure(Graph file, Graph graph, IReadOnlyList<Layer> layers, ArenaPlan plan, StatePlan state)
+    public static Measures Measure(Graph file, Graph graph, IReadOnlyList<Layer> layers, ArenaPlan plan, StatePlan state, CompileOptions options)
     {
         long Bytes(Graph g, IEnumerable<int> ids) => ids.Where(id => id >= 0 && !g[id].IsConstant).Sum(id => (long)g[id].ByteCount);
         long parameters = file.Ops.SelectMany(op => op.Inputs).Where(id => id >= 0 && file[id].IsConstant).Distinct().Sum(id => (long)file[id].ElementCount);
-        long callers = Bytes(file, file.Inputs.Concat(file.Outputs));
+        long callers = options.InArena ? 0 : Bytes(file, file.Inputs.Concat(file.Outputs));
 
         double weighted = 0;
         long macs = 0;

@@ -42,13 +42,14 @@ internal sealed class OrderLayers
 
     private sealed record State(bool[] Done, int Count, long Peak, long Live, State? Before, int[] Layers);
 
-    private OrderLayers(Graph graph, IReadOnlyList<Layer> layers)
+    private OrderLayers(Graph graph, IReadOnlyList<Layer> layers, CompileOptions options)
     {
         // What lies in the arena has a place here.
-        var callers = new HashSet<int>(graph.Inputs.Concat(graph.Outputs).Select(graph.Root));
+        int[] callers = [.. graph.Inputs.Concat(graph.Outputs).Select(graph.Root)];
         int[] roots =
         [
-            .. layers.SelectMany(layer => layer.Outputs).Select(graph.Root).Distinct().Where(root => !callers.Contains(root) && !graph[root].IsVariable),
+            .. layers.SelectMany(layer => layer.Inputs.Concat(layer.Outputs)).Select(graph.Root).Distinct()
+                .Where(root => !graph[root].IsVariable && (options.InArena || !callers.Contains(root))),
         ];
         Dictionary<int, int> place = roots.Select((root, i) => (root, i)).ToDictionary(x => x.root, x => x.i);
         int[] Places(IEnumerable<int> ids) => [.. ids.Select(graph.Root).Where(place.ContainsKey).Select(root => place[root]).Distinct()];
@@ -70,14 +71,14 @@ internal sealed class OrderLayers
         ];
         _bytes = [.. roots.Select(root => (long)graph[root].ByteCount)];
         _touch = [.. roots.Select((_, p) => Enumerable.Range(0, _nodes.Length).Where(i => _nodes[i].Touches.Contains(p)).ToArray())];
-        _isGiven = [.. roots.Select(_ => false)];
-        _isKept = [.. roots.Select(_ => false)];
+        _isGiven = [.. roots.Select(graph.Inputs.Contains)];
+        _isKept = [.. roots.Select(root => graph.Outputs.Any(id => graph.Root(id) == root))];
     }
 
     /// <summary>The layers in another order with a lower peak, or null where the search finds none.</summary>
-    public static Layer[]? Run(Graph graph, IReadOnlyList<Layer> layers)
+    public static Layer[]? Run(Graph graph, IReadOnlyList<Layer> layers, CompileOptions options)
     {
-        int[] order = new OrderLayers(graph, layers).Search();
+        int[] order = new OrderLayers(graph, layers, options).Search();
         return order.SequenceEqual(Enumerable.Range(0, layers.Count)) ? null : [.. order.Select(i => layers[i])];
     }
 

@@ -40,7 +40,7 @@ internal sealed record ArenaPlan(
 /// <summary>Gives every tensor that a step writes for a later one a place in the arena, so that tensors alive at the same time do not overlap.</summary>
 /// <remarks>
 /// <para>A tensor lives from the step that writes it to the last that reads it, scratch during its step. Inputs and outputs live in the
-/// caller's spans.</para>
+/// caller's spans or, where the options say so, in the arena: from the start on, and beyond the end.</para>
 /// <para>An elementwise output takes over the bytes of an input of equal size that dies there. The output of a layer that computes row by
 /// row may lie over its dying input so far apart that every call writes only what no later call reads (<see cref="RowOverlaps"/>);
 /// as few layers do so as give the same arena. <see cref="PlaceBuffers"/> finds the offsets.</para>
@@ -50,8 +50,8 @@ internal static class PlanArena
     public static ArenaPlan Run(Graph graph, IReadOnlyList<Step> steps, StatePlan state, CompileOptions options)
     {
         var locations = new Dictionary<int, Location>();
-        for (int i = 0; i < graph.Inputs.Count; i++) locations[graph.Inputs[i]] = new Location(Place.Input, i);
-        for (int i = 0; i < graph.Outputs.Count; i++) locations[graph.Root(graph.Outputs[i])] = new Location(Place.Output, i);
+        for (int i = 0; i < graph.Inputs.Count && !options.InArena; i++) locations[graph.Inputs[i]] = new Location(Place.Input, i);
+        for (int i = 0; i < graph.Outputs.Count && !options.InArena; i++) locations[graph.Root(graph.Outputs[i])] = new Location(Place.Output, i);
 
         for (int id = 0; id < graph.Tensors.Count; id++)
         {
@@ -67,6 +67,15 @@ internal static class PlanArena
 
         var bufferOf = new Dictionary<int, int>();
         var buffers = new List<Buffer>();
+        foreach (int input in options.InArena ? graph.Inputs : default)
+        {
+            bufferOf[input] = buffers.Count;
+            int end = options.KeepTensors ? steps.Count - 1 : last.TryGetValue(input, out int read) ? read : 0;
+            buffers.Add(new Buffer(graph[input].ByteCount, graph[input].Type.Size(), 0, end));
+        }
+
+        // Nothing lies over an output once it is written.
+        foreach (int output in options.InArena ? graph.Outputs : default) last[graph.Root(output)] = steps.Count;
         for (int step = 0; step < steps.Count; step++)
         {
             foreach (int output in steps[step].Outputs.Select(graph.Root))

@@ -13,13 +13,13 @@ namespace Etch.Passes;
 /// <param name="Bytes">The memory that the caller provides: arena, kept rows and counter.</param>
 internal sealed record RowPush(ElementType Type, int Rows, int RowLength, int Lines, int LinesAt, int CounterAt, int Bytes)
 {
-    /// <summary>Only for a model without state and with one input, which nothing reads besides the layers that begin row by row.</summary>
+    /// <summary>Only for a model without state and with one input outside the arena, which nothing reads besides the layers that begin row by row.</summary>
     public static RowPush? Of(Graph graph, Schedule schedule, StatePlan state)
     {
         if (state.Bytes > 0 || graph.Inputs.Count != 1 || schedule.Steps.Length == 0 || schedule.Steps[0].Rows is not { } group) return null;
         int input = graph.Inputs[0];
         bool isReadLater = schedule.Steps.Skip(1).Any(step => step.Inputs.Any(id => graph.Root(id) == input));
-        if (graph.Root(group.Source) != input || isReadLater) return null;
+        if (graph.Root(group.Source) != input || isReadLater || schedule.Plan.Locations[input].Place != Place.Input) return null;
 
         // The kept rows live while the first step runs: they lie in the first gap that it leaves.
         ArenaPlan plan = schedule.Plan;

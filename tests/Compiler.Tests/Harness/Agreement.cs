@@ -134,7 +134,12 @@ internal static class Plans
             foreach (int id in model.Steps[step].Outputs) written[graph.Root(id)] = step;
         }
 
-        int End(int id) => model.Options.KeepTensors ? model.Steps.Count - 1 : Math.Max(written[id], read.GetValueOrDefault(id, -1));
+        // The caller's tensors, where they lie in the arena: there before the first step, and after the last.
+        foreach (int id in graph.Inputs) written[id] = -1;
+        int[] outputs = [.. graph.Outputs.Select(graph.Root)];
+
+        int End(int id) => outputs.Contains(id) ? model.Steps.Count
+            : model.Options.KeepTensors ? model.Steps.Count - 1 : Math.Max(written[id], read.GetValueOrDefault(id, -1));
         int[] inArena = [.. written.Keys.Where(id => model.Plan.Locations[id].Place == Place.Arena)];
         (int From, int To) Extent(int id) => (model.Plan.Locations[id].At, model.Plan.Locations[id].At + graph[id].ByteCount);
         foreach (int a in inArena)
@@ -146,6 +151,8 @@ internal static class Plans
                 bool meetInTime = written[b] <= End(a);
                 bool meetInSpace = Extent(a).From < Extent(b).To && Extent(b).From < Extent(a).To;
                 if (!meetInTime || !meetInSpace) continue;
+
+                Assert.True(written[b] >= 0, $"inputs %{a} and %{b} overlap");
 
                 // Only a step that computes in place may write where it reads: on exactly those bytes, or row by row.
                 Step writer = model.Steps[written[b]];

@@ -114,7 +114,12 @@ internal sealed class EmittedModels
     private static string RunnerSource(CompiledModel model)
     {
         static string Span(Tensor tensor, string array) => $"System.Runtime.InteropServices.MemoryMarshal.Cast<byte, {tensor.Type.Keyword()}>({array})";
-        IEnumerable<string> arguments =
+        (Names.Port[] inputs, Names.Port[] outputs) = SurfaceWriter.Ports(model);
+        string name = model.Options.ClassName;
+        bool inArena = model.Options.InArena;
+        IEnumerable<string> arguments = inArena
+            ? [Bytes("arena"), .. model.IsStateful ? [Bytes("state")] : Array.Empty<string>()]
+            :
         [
             .. model.Inputs.Select((t, i) => Span(t, $"inputs[{i}].AsSpan()")),
             .. model.Outputs.Select((t, i) => Span(t, $"outputs[{i}].AsSpan()")),
@@ -123,7 +128,9 @@ internal sealed class EmittedModels
         ];
         static string Bytes(string array) => $"System.Runtime.InteropServices.MemoryMarshal.Cast<byte, sbyte>({array}.AsSpan())";
         string reset = model.IsStateful ? $"{model.Options.ClassName}.ResetState({Bytes("state")});" : "";
-        string outputs = string.Concat(model.Outputs.Select((t, i) => Span(t, $"outputs[{i}].AsSpan()") + ", "));
+        string before = !inArena ? "" : string.Concat(inputs.Select((p, i) => $"{Span(p.Tensor, $"inputs[{i}].AsSpan()")}.CopyTo({name}.{p.Prefix}Span({Bytes("arena")}));\n"));
+        string after = !inArena ? "" : string.Concat(outputs.Select((p, i) => $"{name}.{p.Prefix}Span({Bytes("arena")}).CopyTo({Span(p.Tensor, $"outputs[{i}].AsSpan()")});\n"));
+        string spans = string.Concat(model.Outputs.Select((t, i) => Span(t, $"outputs[{i}].AsSpan()") + ", "));
         string push = model.Push is not { } p ? "" : $$"""
 
                 public static void Push(byte[][] inputs, byte[][] outputs, byte[] rows, bool isFirst)
@@ -133,7 +140,7 @@ internal sealed class EmittedModels
                     if (isFirst) {{model.Options.ClassName}}.ResetRows(memory);
                     for (int y = 0; y < {{p.Rows}}; y++)
                     {
-                        bool isDone = {{model.Options.ClassName}}.PushRow(image.Slice(y * {{p.RowLength}}, {{p.RowLength}}), {{outputs}}memory);
+                        bool isDone = {{model.Options.ClassName}}.PushRow(image.Slice(y * {{p.RowLength}}, {{p.RowLength}}), {{spans}}memory);
                         if (isDone != (y == {{p.Rows - 1}})) throw new System.InvalidOperationException("the last row is not the last");
                     }
                 }
@@ -141,8 +148,12 @@ internal sealed class EmittedModels
         string body = $$"""
             internal static class {{model.Options.ClassName}}Runner
             {
-                public static void Run(byte[][] inputs, byte[][] outputs, byte[] arena, byte[] state) =>
-                    {{model.Options.ClassName}}.Invoke({{string.Join(", ", arguments)}});
+                public static void Run(byte[][] inputs, byte[][] outputs, byte[] arena, byte[] state)
+                {
+                    {{before}}
+                    {{name}}.Invoke({{string.Join(", ", arguments)}});
+                    {{after}}
+                }
 
                 public static void Reset(byte[] state)
                 {

@@ -15,7 +15,7 @@ internal static class Engines
         ("emitted, Auto", o => o),
         ("emitted, Auto, scalar", o => o with { Vectors = false }),
         ("emitted, Full", o => o with { Unroll = UnrollPolicy.Full, UnrollCeiling = 1 << 20, Vectors = false }),
-        ("emitted, None", o => o with { Unroll = UnrollPolicy.None, Vectors = false }),
+        ("emitted, None, inputs and outputs in the arena", o => o with { Unroll = UnrollPolicy.None, Vectors = false, InArena = true }),
         ("emitted, every tensor kept", o => o with { KeepTensors = true }),
         ("emitted, row by row", o => o with { Streaming = StreamingPolicy.Smallest }),
     ];

@@ -51,7 +51,7 @@ public sealed class OrderTests
         {
             CompiledModel model = Compile(Branches(draw, draw.Int(3, 7)));
             IReadOnlyList<Layer> filed = Filed(model);
-            IReadOnlyList<Layer> order = OrderLayers.Run(model.Graph, filed) ?? filed;
+            IReadOnlyList<Layer> order = OrderLayers.Run(model.Graph, filed, model.Options) ?? filed;
             int least = Orders(model.Graph, filed, []).Min(layers => LowerBound(model, layers));
             Assert.Equal(least, LowerBound(model, order));
             if (least < LowerBound(model, filed)) gained++;

@@ -126,12 +126,12 @@ public sealed class PlanArenaTests
         CompiledModel model = Compile(b =>
         {
             (int x, int s, int t, int y) = Four(b);
-            int view = b.Int8("view", [64], 1f / 128, 0), u = b.Int8("u", [64], 1, 0);
+            int view = b.Int8("view", [64], 1f / 128, 0), u = b.Int8("u", [1, 64], 1, 0);
             b.Operator(Schema.Builtin.Add, [x, x], [s]);
             b.Operator(Schema.Builtin.Reshape, [s], [view]);
             b.Operator(Schema.Builtin.Tanh, [s], [t]);
             b.Operator(Schema.Builtin.Add, [t, t], [y]);
-            b.Operator(Schema.Builtin.Add, [view, view], [u]);
+            b.Operator(Schema.Builtin.Add, [view, t], [u]);
             b.Ports([x], [y, u]);
         });
         Assert.NotEqual(model.Plan.Locations[1], model.Plan.Locations[2]);
@@ -152,6 +152,26 @@ public sealed class PlanArenaTests
         Assert.Equal(Place.Input, model.Plan.Locations[0].Place);
         Assert.Equal(Place.Arena, model.Plan.Locations[2].Place);
         Assert.Equal(Place.Output, model.Plan.Locations[3].Place);
+    }
+
+    [Fact]
+    public void In_the_arena_the_input_is_overwritten_and_outputs_last()
+    {
+        CompiledModel model = Compile(
+            b =>
+            {
+                (int x, int s, int t, int y) = Four(b);
+                b.Operator(Schema.Builtin.Tanh, [x], [t]);
+                b.Operator(Schema.Builtin.Tanh, [t], [s]);
+                b.Operator(Schema.Builtin.Tanh, [s], [y]);
+                b.Ports([x], [t, y]);
+            },
+            o => o with { InArena = true });
+        Assert.All(model.Plan.Locations.Values, location => Assert.Equal(Place.Arena, location.Place));
+        Assert.Equal(model.Plan.Locations[0], model.Plan.Locations[2]);
+        Assert.Equal(model.Plan.Locations[1], model.Plan.Locations[3]);
+        Assert.NotEqual(model.Plan.Locations[2], model.Plan.Locations[3]);
+        Assert.Equal((128, 128), (model.Plan.Bytes, model.Plan.LowerBound));
     }
 
     [Fact]
@@ -188,11 +208,13 @@ public sealed class PlanArenaTests
     private static (int X, int S, int T, int Y) Four(TfliteBuilder b) => (
         b.Int8("x", [1, 64], 1f / 128, 0), b.Int8("s", [1, 64], 1f / 128, 0), b.Int8("t", [1, 64], 1f / 128, 0), b.Int8("y", [1, 64], 1f / 128, 0));
 
-    private static CompiledModel Compile(System.Action<TfliteBuilder> build)
+    private static CompiledModel Compile(System.Action<TfliteBuilder> build, System.Func<CompileOptions, CompileOptions>? options = null)
     {
         var builder = new TfliteBuilder();
         build(builder);
-        CompiledModel model = Compiler.Compile(new ModelFile("plan.tflite", builder.Build()), new CompileOptions { ClassName = "Plan" }, CancellationToken.None);
+        var basic = new CompileOptions { ClassName = "Plan" };
+        CompiledModel model = Compiler.Compile(
+            new ModelFile("plan.tflite", builder.Build()), options is null ? basic : options(basic), CancellationToken.None);
         Assert.True(model.Succeeded, string.Join("\n", model.Problems));
         Plans.AssertSound(model);
         return model;
