@@ -227,7 +227,9 @@ public static partial class VectorKernels
         nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
         Vector512<int> start = Vector512.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier512(block.Channel), n = block.Output.Right512(block.Channel);
         start = Avx512F.Add(start, start);
-        Vector512<int> oddM = Avx512F.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
+        Vector512<int> oddM = Odd(m), odds = OddLanes512;
+        Vector512<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
+        bool isSigned = block.Output.IsSigned;
         Vector512<int> zeroPoint = Vector512.Create(block.Output.ZeroPoint);
         Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
         int stored = block.Stored;
@@ -269,29 +271,29 @@ public static partial class VectorKernels
             }
 
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
-            Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc0, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc1, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc1, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc2, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc2, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc3, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc3, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc4, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc4, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc5, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc5, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc6, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc6, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc7, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc7, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc8, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc8, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc9, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc9, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc10, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc10, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc11, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc11, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
         }
     }
 
@@ -303,7 +305,9 @@ public static partial class VectorKernels
         nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
         Vector512<int> start = Vector512.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier512(block.Channel), n = block.Output.Right512(block.Channel);
         start = Avx512F.Add(start, start);
-        Vector512<int> oddM = Avx512F.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
+        Vector512<int> oddM = Odd(m), odds = OddLanes512;
+        Vector512<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
+        bool isSigned = block.Output.IsSigned;
         Vector512<int> zeroPoint = Vector512.Create(block.Output.ZeroPoint);
         Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
         int stored = block.Stored;
@@ -337,21 +341,21 @@ public static partial class VectorKernels
             }
 
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
-            Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc0, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc1, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc1, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc2, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc2, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc3, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc3, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc4, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc4, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc5, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc5, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc6, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc6, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc7, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc7, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
         }
     }
 
@@ -363,7 +367,9 @@ public static partial class VectorKernels
         nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
         Vector512<int> start = Vector512.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier512(block.Channel), n = block.Output.Right512(block.Channel);
         start = Avx512F.Add(start, start);
-        Vector512<int> oddM = Avx512F.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
+        Vector512<int> oddM = Odd(m), odds = OddLanes512;
+        Vector512<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
+        bool isSigned = block.Output.IsSigned;
         Vector512<int> zeroPoint = Vector512.Create(block.Output.ZeroPoint);
         Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
         int stored = block.Stored;
@@ -389,13 +395,13 @@ public static partial class VectorKernels
             }
 
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
-            Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc0, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc1, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc1, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc2, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc2, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc3, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc3, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
         }
     }
 
@@ -407,7 +413,9 @@ public static partial class VectorKernels
         nint rowGap = block.RowBytes - (4 * block.Pairs);
         Vector512<int> start = Vector512.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier512(block.Channel), n = block.Output.Right512(block.Channel);
         start = Avx512F.Add(start, start);
-        Vector512<int> oddM = Avx512F.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
+        Vector512<int> oddM = Odd(m), odds = OddLanes512;
+        Vector512<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
+        bool isSigned = block.Output.IsSigned;
         Vector512<int> zeroPoint = Vector512.Create(block.Output.ZeroPoint);
         Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
         int stored = block.Stored;
@@ -442,7 +450,7 @@ public static partial class VectorKernels
 
             acc0 = Avx512F.Add(Avx512F.Add(acc0, acc1), Avx512F.Add(acc2, acc3));
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
-            Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc0, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
         }
     }
 
@@ -454,7 +462,9 @@ public static partial class VectorKernels
         nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
         Vector256<int> start = Vector256.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier256(block.Channel), n = block.Output.Right256(block.Channel);
         start = Avx2.Add(start, start);
-        Vector256<int> oddM = Avx2.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
+        Vector256<int> oddM = Odd(m);
+        Vector256<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
+        bool isSigned = block.Output.IsSigned;
         Vector256<int> zeroPoint = Vector256.Create(block.Output.ZeroPoint);
         Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
         int stored = block.Stored;
@@ -496,29 +506,29 @@ public static partial class VectorKernels
             }
 
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
-            Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc0, m, oddM, rounding, oddRounding, n, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc1, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc1, m, oddM, rounding, oddRounding, n, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc2, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc2, m, oddM, rounding, oddRounding, n, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc3, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc3, m, oddM, rounding, oddRounding, n, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc4, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc4, m, oddM, rounding, oddRounding, n, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc5, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc5, m, oddM, rounding, oddRounding, n, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc6, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc6, m, oddM, rounding, oddRounding, n, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc7, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc7, m, oddM, rounding, oddRounding, n, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc8, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc8, m, oddM, rounding, oddRounding, n, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc9, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc9, m, oddM, rounding, oddRounding, n, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc10, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc10, m, oddM, rounding, oddRounding, n, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc11, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc11, m, oddM, rounding, oddRounding, n, isSigned), zeroPoint, min, max, stored, ref output);
         }
     }
 
@@ -530,7 +540,9 @@ public static partial class VectorKernels
         nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
         Vector256<int> start = Vector256.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier256(block.Channel), n = block.Output.Right256(block.Channel);
         start = Avx2.Add(start, start);
-        Vector256<int> oddM = Avx2.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
+        Vector256<int> oddM = Odd(m);
+        Vector256<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
+        bool isSigned = block.Output.IsSigned;
         Vector256<int> zeroPoint = Vector256.Create(block.Output.ZeroPoint);
         Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
         int stored = block.Stored;
@@ -556,13 +568,13 @@ public static partial class VectorKernels
             }
 
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
-            Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc0, m, oddM, rounding, oddRounding, n, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc1, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc1, m, oddM, rounding, oddRounding, n, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc2, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc2, m, oddM, rounding, oddRounding, n, isSigned), zeroPoint, min, max, stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc3, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc3, m, oddM, rounding, oddRounding, n, isSigned), zeroPoint, min, max, stored, ref output);
         }
     }
 
@@ -574,7 +586,9 @@ public static partial class VectorKernels
         nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
         Vector256<int> start = Vector256.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier256(block.Channel), n = block.Output.Right256(block.Channel);
         start = Avx2.Add(start, start);
-        Vector256<int> oddM = Avx2.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
+        Vector256<int> oddM = Odd(m);
+        Vector256<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
+        bool isSigned = block.Output.IsSigned;
         Vector256<int> zeroPoint = Vector256.Create(block.Output.ZeroPoint);
         Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
         int stored = block.Stored;
@@ -597,7 +611,7 @@ public static partial class VectorKernels
             }
 
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
-            Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc0, m, oddM, rounding, oddRounding, n, isSigned), zeroPoint, min, max, stored, ref output);
         }
     }
 

@@ -20,6 +20,9 @@ public static partial class VectorKernels
 
         public readonly int ZeroPoint = zeroPoint, Min = min, Max = max;
 
+        /// <summary>False when all outputs below the zero point are clamped to it or more: how negative values are rounded does not matter.</summary>
+        public readonly bool IsSigned = min < zeroPoint;
+
         public int Multiplier(int channel) => _multiplier[_multiplier.Length == 1 ? 0 : channel];
 
         public int Right(int channel) => _right[_right.Length == 1 ? 0 : channel];
@@ -113,26 +116,54 @@ public static partial class VectorKernels
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> Scale(Vector512<int> doubled, Vector512<int> m, Vector512<int> oddM, Vector512<int> rounding, Vector512<int> n)
+    // The first vector's odd lanes behind the second's: what two products of even and odd lanes have in their high halves.
+    private static Vector512<int> OddLanes512
     {
-        Vector512<long> half = Vector512.Create(1L << 31);
-        Vector512<long> even = Avx512F.Add(Avx512F.Multiply(doubled, m), half);
-        Vector512<long> odd = Avx512F.Add(Avx512F.Multiply(Avx512F.ShiftRightLogical(doubled.AsInt64(), 32).AsInt32(), oddM), half);
-        Vector512<int> y = Vector512.ConditionalSelect(
-            Vector512.Create(0x00000000FFFFFFFFL).AsInt32(), Avx512F.ShiftRightLogical(even, 32).AsInt32(), odd.AsInt32());
-        y = Avx512F.Add(Avx512F.Add(y, rounding), Avx512F.ShiftRightArithmetic(y, 31));
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Vector512.Create(1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> Odd(Vector512<int> x) => Avx512F.ShiftRightLogical(x.AsInt64(), 32).AsInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Odd(Vector256<int> x) => Avx2.ShiftRightLogical(x.AsInt64(), 32).AsInt32();
+
+    // 2^31 + 2^(31 + n) for the shifts in the even lanes.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<long> RoundingOfEven(Vector512<int> n)
+    {
+        Vector512<long> half = Vector512.Create(1L << 31), shift = Avx512F.And(n.AsInt64(), Vector512.Create(0xFFFFFFFFL));
+        return Avx512F.Add(half, Avx512F.ShiftLeftLogicalVariable(half, shift.AsUInt64()));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<long> RoundingOfEven(Vector256<int> n)
+    {
+        Vector256<long> half = Vector256.Create(1L << 31), shift = Avx2.And(n.AsInt64(), Vector256.Create(0xFFFFFFFFL));
+        return Avx2.Add(half, Avx2.ShiftLeftLogicalVariable(half, shift.AsUInt64()));
+    }
+
+    // y = (2·acc · m + 2^31) ≫ 32, then (y + 2^(n − 1) + (y ≫ 31)) ≫ n. 2^(n − 1) is 2^(31 + n) / 2^32, so that one addition of 64 bits rounds for
+    // both. The sign of acc serves for that of y: they differ only for y = 0, which gives 0 with −1 added too, and for m = 0, the same.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> Scale(
+        Vector512<int> doubled, Vector512<int> m, Vector512<int> oddM, Vector512<long> rounding, Vector512<long> oddRounding, Vector512<int> n, Vector512<int> oddLanes,
+        bool isSigned)
+    {
+        Vector512<long> even = Avx512F.Add(Avx512F.Multiply(doubled, m), rounding), odd = Avx512F.Add(Avx512F.Multiply(Odd(doubled), oddM), oddRounding);
+        Vector512<int> y = Avx512F.PermuteVar16x32x2(even.AsInt32(), oddLanes, odd.AsInt32());
+        if (isSigned) y = Avx512F.Add(y, Avx512F.ShiftRightArithmetic(doubled, 31));
         return Avx512F.ShiftRightArithmeticVariable(y, n.AsUInt32());
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> Scale(Vector256<int> doubled, Vector256<int> m, Vector256<int> oddM, Vector256<int> rounding, Vector256<int> n)
+    private static Vector256<int> Scale(
+        Vector256<int> doubled, Vector256<int> m, Vector256<int> oddM, Vector256<long> rounding, Vector256<long> oddRounding, Vector256<int> n, bool isSigned)
     {
-        Vector256<long> half = Vector256.Create(1L << 31);
-        Vector256<long> even = Avx2.Add(Avx2.Multiply(doubled, m), half);
-        Vector256<long> odd = Avx2.Add(Avx2.Multiply(Avx2.ShiftRightLogical(doubled.AsInt64(), 32).AsInt32(), oddM), half);
-        Vector256<int> y = Avx2.Blend(Avx2.ShiftRightLogical(even, 32).AsInt32(), odd.AsInt32(), 0xAA);
-        y = Avx2.Add(Avx2.Add(y, rounding), Avx2.ShiftRightArithmetic(y, 31));
+        Vector256<long> even = Avx2.Add(Avx2.Multiply(doubled, m), rounding), odd = Avx2.Add(Avx2.Multiply(Odd(doubled), oddM), oddRounding);
+        Vector256<int> y = Avx2.Blend(Odd(even.AsInt32()), odd.AsInt32(), 0xAA);
+        if (isSigned) y = Avx2.Add(y, Avx2.ShiftRightArithmetic(doubled, 31));
         return Avx2.ShiftRightArithmeticVariable(y, n.AsUInt32());
     }
 
@@ -163,8 +194,39 @@ public static partial class VectorKernels
         else StorePart(bytes, stored, ref output);
     }
 
+    // The first channels, at most 16.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StorePart(Vector128<sbyte> bytes, int stored, ref sbyte output)
     {
-        for (int c = 0; c < stored; c++) Unsafe.Add(ref output, c) = bytes.GetElement(c);
+        if (stored >= 16)
+        {
+            bytes.StoreUnsafe(ref output);
+            return;
+        }
+
+        ref byte target = ref Unsafe.As<sbyte, byte>(ref output);
+        long rest = bytes.AsInt64().ToScalar();
+        if ((stored & 8) != 0)
+        {
+            Unsafe.WriteUnaligned(ref target, rest);
+            target = ref Unsafe.Add(ref target, 8);
+            rest = bytes.AsInt64().GetElement(1);
+        }
+
+        if ((stored & 4) != 0)
+        {
+            Unsafe.WriteUnaligned(ref target, (int)rest);
+            target = ref Unsafe.Add(ref target, 4);
+            rest >>= 32;
+        }
+
+        if ((stored & 2) != 0)
+        {
+            Unsafe.WriteUnaligned(ref target, (short)rest);
+            target = ref Unsafe.Add(ref target, 2);
+            rest >>= 16;
+        }
+
+        if ((stored & 1) != 0) target = (byte)rest;
     }
 }
