@@ -48,7 +48,7 @@ public static partial class VectorKernels
         ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, in Requantization requantization)
     {
         int channels = shape.InputChannels, most = shape.DepthwisePixels(shape.OutputWidth), rowsAtOnce = shape.DepthwiseRowsAtOnce, taps = rowsAtOnce * shape.DepthwisePairs;
-        int entries = shape.DepthwiseEntries(most), pairRows = (shape.FilterHeight + 1) / 2;
+        int entries = shape.DepthwiseEntries(most), slots = shape.DepthwiseSlots;
         Span<byte> memory = stackalloc byte[ConvolutionShape.Alignment + entries + ((taps + ConvolutionShape.DepthwiseFactors) * ConvolutionShape.DepthwiseEntry)];
         memory = memory.Slice(Misalignment(memory));
         Span<sbyte> border = stackalloc sbyte[32];
@@ -72,9 +72,10 @@ public static partial class VectorKernels
             Taps = stackalloc DepthwiseTap[taps],
             RowsAtOnce = rowsAtOnce,
             MostPixels = most,
-            PairRows = pairRows,
-            RowBytes = entries / pairRows,
-            PlaneBytes = entries / pairRows / 2,
+            PairRows = (shape.FilterHeight + 1) / 2,
+            Slots = slots,
+            RowBytes = entries / slots,
+            PlaneBytes = entries / slots / 2,
         };
         layer.FindTaps();
 
@@ -135,8 +136,7 @@ public static partial class VectorKernels
         Prepare(ref layer, lanes);
 
         bool is3x3 = shape.FilterHeight == 3 && shape.FilterWidth == 3;
-        int shift = shape.FilterHeight == 1 ? 1 : 0, advance = layer.RowsAtOnce * shape.StrideY, fresh = advance % 2 == 0 ? Math.Min(advance / 2, layer.PairRows) : layer.PairRows;
-        ref byte entries = ref MemoryMarshal.GetReference(layer.Entries);
+        int shift = shape.FilterHeight == 1 ? 1 : 0;
         for (int x = 0; x < shape.OutputWidth; x += layer.MostPixels)
         {
             int count = Math.Min(layer.MostPixels, shape.OutputWidth - x), columns = shape.Columns(count);
@@ -145,22 +145,18 @@ public static partial class VectorKernels
             layer.InsideEnd = Math.Clamp(Math.Min(shape.InputWidth - layer.Begin, columns) - shift, layer.InsideBegin, columns);
             Surround(layer, columns);
 
-            // Pair i of rows is in slot (first + i) mod PairRows.
+            // Pair i of rows is in slot (first + i) mod Slots. What the next rows need more is interleaved before, so that it is in the cache when it is read.
             int first = 0, built = 0;
             for (int y = layer.RowBegin; y < layer.RowEnd; y += layer.RowsAtOnce)
             {
-                int top = (y * shape.StrideY) - shape.PadTop;
-                for (int pair = built; pair < layer.PairRows; pair++)
-                {
-                    int slot = first + pair;
-                    Interleave(layer, lanes, top + (2 * pair), columns, ref Unsafe.Add(ref entries, (slot >= layer.PairRows ? slot - layer.PairRows : slot) * layer.RowBytes));
-                }
+                int top = (y * shape.StrideY) - shape.PadTop, last = y + layer.RowsAtOnce < layer.RowEnd ? layer.Slots : layer.PairRows;
+                for (int pair = built; pair < last; pair++) Interleave(layer, lanes, top + (2 * pair), columns, ref layer.Slot(first + pair));
 
                 int rows = Math.Min(layer.RowsAtOnce, layer.RowEnd - y);
                 ref sbyte stored = ref layer.StoredAt(y, rows, x);
                 if (is3x3)
                 {
-                    ref byte upper = ref Unsafe.Add(ref entries, first * layer.RowBytes), lower = ref Unsafe.Add(ref entries, (1 - first) * layer.RowBytes);
+                    ref byte upper = ref layer.Slot(first), lower = ref layer.Slot(first + 1);
                     if (Avx512BW.IsSupported && lanes == 32) Rows3x3By32(layer, ref upper, ref lower, rows, count, ref stored);
                     else if (Avx2.IsSupported && lanes == 16) Rows3x3By16(layer, ref upper, ref lower, rows, count, ref stored);
                     else Rows3x3By8(layer, ref upper, ref lower, rows, count, ref stored);
@@ -173,8 +169,9 @@ public static partial class VectorKernels
                     else RowsBy8(layer, rows, count, ref stored);
                 }
 
-                first = (first + fresh) % layer.PairRows;
-                built = layer.PairRows - fresh;
+                if (layer.Slots == layer.PairRows) continue;
+                first = first + 1 == layer.Slots ? 0 : first + 1;
+                built = layer.PairRows;
             }
         }
     }
@@ -190,12 +187,15 @@ public static partial class VectorKernels
     // The columns outside the image, in all pairs of rows.
     private static void Surround(in DepthwiseLayer layer, int columns)
     {
-        int pair = ((int)layer.Outside << 16) | (layer.Outside & 0xFFFF);
-        for (int i = 0; i < 2 * layer.PairRows; i++)
+        Vector128<short> outside = Vector128.Create((short)layer.Outside);
+        for (int j = layer.InsideBegin > 0 ? 0 : layer.InsideEnd; j < columns; j = j + 1 == layer.InsideBegin ? layer.InsideEnd : j + 1)
         {
-            Span<int> plane = MemoryMarshal.Cast<byte, int>(layer.Entries.Slice(i * layer.PlaneBytes, layer.PlaneBytes));
-            for (int j = 0; j < layer.InsideBegin; j++) plane.Slice(layer.ColumnAt(j) / 4, layer.ColumnBytes / 4).Fill(pair);
-            for (int j = layer.InsideEnd; j < columns; j++) plane.Slice(layer.ColumnAt(j) / 4, layer.ColumnBytes / 4).Fill(pair);
+            ref byte entry = ref Unsafe.Add(ref MemoryMarshal.GetReference(layer.Entries), layer.ColumnAt(j));
+            for (int plane = 2 * layer.Slots; plane > 0; plane--)
+            {
+                for (int i = 0; i < layer.ColumnBytes; i += 16) outside.AsByte().StoreUnsafe(ref entry, (nuint)i);
+                entry = ref Unsafe.Add(ref entry, layer.PlaneBytes);
+            }
         }
     }
 
@@ -848,6 +848,9 @@ public static partial class VectorKernels
         /// <summary>Pairs of rows under a window, and output rows that share them: the second one has its taps a row lower.</summary>
         public int PairRows, RowsAtOnce;
 
+        /// <summary>Pairs of rows that the memory holds.</summary>
+        public int Slots;
+
         /// <summary>Bytes of a pair of rows, of one of its planes, and of a column in a plane.</summary>
         public int RowBytes, PlaneBytes, ColumnBytes;
 
@@ -895,9 +898,12 @@ public static partial class VectorKernels
             foreach (ref DepthwiseTap tap in Taps)
             {
                 int slot = first + tap.Pair;
-                tap.Offset = ((slot >= PairRows ? slot - PairRows : slot) * RowBytes) + ColumnAt(tap.Column);
+                tap.Offset = ((slot >= Slots ? slot - Slots : slot) * RowBytes) + ColumnAt(tap.Column);
             }
         }
+
+        /// <summary>The entries of the slot <paramref name="number"/>, counted round.</summary>
+        public readonly ref byte Slot(int number) => ref Unsafe.Add(ref MemoryMarshal.GetReference(Entries), (number >= Slots ? number - Slots : number) * RowBytes);
 
         /// <summary>Where a column is in a plane.</summary>
         public readonly int ColumnAt(int column) =>

@@ -177,6 +177,68 @@ public static partial class VectorKernels
         else StorePart(bytes, stored, ref output);
     }
 
+    // Sixteen channels of four pixels, or the first `stored` of them; `step` bytes from pixel to pixel.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(
+        Vector512<int> y0, Vector512<int> y1, Vector512<int> y2, Vector512<int> y3, Vector512<short> zeroPoint, Vector512<sbyte> min, Vector512<sbyte> max,
+        int stored, int step, ref sbyte output)
+    {
+        Vector512<sbyte> bytes = Pack(y0, y1, y2, y3, zeroPoint, min, max);
+        if (stored == 16)
+        {
+            bytes.GetLower().GetLower().StoreUnsafe(ref output);
+            Avx512F.ExtractVector128(bytes, 1).StoreUnsafe(ref Unsafe.Add(ref output, step));
+            Avx512F.ExtractVector128(bytes, 2).StoreUnsafe(ref Unsafe.Add(ref output, 2 * step));
+            Avx512F.ExtractVector128(bytes, 3).StoreUnsafe(ref Unsafe.Add(ref output, 3 * step));
+            return;
+        }
+
+        StorePart(bytes.GetLower().GetLower(), stored, ref output);
+        StorePart(Avx512F.ExtractVector128(bytes, 1), stored, ref Unsafe.Add(ref output, step));
+        StorePart(Avx512F.ExtractVector128(bytes, 2), stored, ref Unsafe.Add(ref output, 2 * step));
+        StorePart(Avx512F.ExtractVector128(bytes, 3), stored, ref Unsafe.Add(ref output, 3 * step));
+    }
+
+    // Four vectors of outputs as bytes, one behind the other.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<sbyte> Pack(
+        Vector512<int> y0, Vector512<int> y1, Vector512<int> y2, Vector512<int> y3, Vector512<short> zeroPoint, Vector512<sbyte> min, Vector512<sbyte> max)
+    {
+        Vector512<short> first = Avx512BW.AddSaturate(Avx512BW.PackSignedSaturate(y0, y1), zeroPoint);
+        Vector512<short> last = Avx512BW.AddSaturate(Avx512BW.PackSignedSaturate(y2, y3), zeroPoint);
+
+        // Packing works inside lanes of 128 bits: each has four outputs of each vector.
+        Vector512<int> bytes = Avx512BW.PackSignedSaturate(first, last).AsInt32();
+        bytes = Avx512F.PermuteVar16x32(bytes, Vector512.Create(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+        return Avx512BW.Min(Avx512BW.Max(bytes.AsSByte(), min), max);
+    }
+
+    // Eight channels of four pixels, or the first `stored` of them; `step` bytes from pixel to pixel.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(
+        Vector256<int> y0, Vector256<int> y1, Vector256<int> y2, Vector256<int> y3, Vector256<short> zeroPoint, Vector256<sbyte> min, Vector256<sbyte> max,
+        int stored, int step, ref sbyte output)
+    {
+        Vector256<short> first = Avx2.AddSaturate(Avx2.PackSignedSaturate(y0, y1), zeroPoint);
+        Vector256<short> last = Avx2.AddSaturate(Avx2.PackSignedSaturate(y2, y3), zeroPoint);
+        Vector256<sbyte> packed = Avx2.Min(Avx2.Max(Avx2.PackSignedSaturate(first, last), min), max);
+        Vector256<long> bytes = Avx2.PermuteVar8x32(packed.AsInt32(), Vector256.Create(0, 4, 1, 5, 2, 6, 3, 7)).AsInt64();
+        if (stored == 8)
+        {
+            ref byte target = ref Unsafe.As<sbyte, byte>(ref output);
+            Unsafe.WriteUnaligned(ref target, bytes.GetElement(0));
+            Unsafe.WriteUnaligned(ref Unsafe.Add(ref target, step), bytes.GetElement(1));
+            Unsafe.WriteUnaligned(ref Unsafe.Add(ref target, 2 * step), bytes.GetElement(2));
+            Unsafe.WriteUnaligned(ref Unsafe.Add(ref target, 3 * step), bytes.GetElement(3));
+            return;
+        }
+
+        StorePart(bytes.GetElement(0), stored, ref output);
+        StorePart(bytes.GetElement(1), stored, ref Unsafe.Add(ref output, step));
+        StorePart(bytes.GetElement(2), stored, ref Unsafe.Add(ref output, 2 * step));
+        StorePart(bytes.GetElement(3), stored, ref Unsafe.Add(ref output, 3 * step));
+    }
+
     // Eight channels of a pixel, or the first `stored` of them.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store(Vector256<int> y, Vector256<int> zeroPoint, Vector128<sbyte> min, Vector128<sbyte> max, int stored, ref sbyte output)
@@ -198,35 +260,42 @@ public static partial class VectorKernels
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StorePart(Vector128<sbyte> bytes, int stored, ref sbyte output)
     {
-        if (stored >= 16)
+        if (stored >= 8)
         {
-            bytes.StoreUnsafe(ref output);
-            return;
+            Unsafe.WriteUnaligned(ref Unsafe.As<sbyte, byte>(ref output), bytes.AsInt64().ToScalar());
+            StorePart(bytes.AsInt64().GetElement(1), stored - 8, ref Unsafe.Add(ref output, 8));
         }
-
-        ref byte target = ref Unsafe.As<sbyte, byte>(ref output);
-        long rest = bytes.AsInt64().ToScalar();
-        if ((stored & 8) != 0)
+        else
         {
-            Unsafe.WriteUnaligned(ref target, rest);
-            target = ref Unsafe.Add(ref target, 8);
-            rest = bytes.AsInt64().GetElement(1);
+            StorePart(bytes.AsInt64().ToScalar(), stored, ref output);
+        }
+    }
+
+    // The first channels, at most 8.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StorePart(long bytes, int stored, ref sbyte output)
+    {
+        ref byte target = ref Unsafe.As<sbyte, byte>(ref output);
+        if (stored == 8)
+        {
+            Unsafe.WriteUnaligned(ref target, bytes);
+            return;
         }
 
         if ((stored & 4) != 0)
         {
-            Unsafe.WriteUnaligned(ref target, (int)rest);
+            Unsafe.WriteUnaligned(ref target, (int)bytes);
             target = ref Unsafe.Add(ref target, 4);
-            rest >>= 32;
+            bytes >>= 32;
         }
 
         if ((stored & 2) != 0)
         {
-            Unsafe.WriteUnaligned(ref target, (short)rest);
+            Unsafe.WriteUnaligned(ref target, (short)bytes);
             target = ref Unsafe.Add(ref target, 2);
-            rest >>= 16;
+            bytes >>= 16;
         }
 
-        if ((stored & 1) != 0) target = (byte)rest;
+        if ((stored & 1) != 0) target = (byte)bytes;
     }
 }
