@@ -28,6 +28,11 @@ readonly record struct ConvolutionShape(
     /// <summary>Output pixels whose windows a convolution widens at a time.</summary>
     internal int ConvolutionPixels(int count) => Pixels(count, 2 * FilterHeight * InputChannels, Scratch);
 
+    /// <summary>Widened rows that a convolution keeps for some output rows, so that those under the windows of several are widened once.</summary>
+    internal int ConvolutionRows(int pixels, int rows) => FilterHeight > StrideY && ConvolutionPixels(pixels) == pixels
+        ? Math.Max(FilterHeight, Math.Min(Scratch / (Columns(pixels) * InputChannels), Rows(rows)))
+        : FilterHeight;
+
     /// <summary>Output pixels of which a depthwise convolution interleaves a vector of channels at a time.</summary>
     internal int DepthwisePixels(int count) => Pixels(count, 2 * DepthwiseColumn * DepthwiseSlots, 2 * Scratch);
 
@@ -62,7 +67,7 @@ readonly record struct ConvolutionShape(
 
     /// <summary>Bytes of stack that a convolution takes for some output rows, each of <paramref name="pixels"/> as the kernel sees it.</summary>
     internal int ConvolutionScratch(int pixels, int rows) =>
-        2 * (((RunsDown(rows) ? Rows(rows) * Columns(OutputWidth) : FilterHeight * Columns(ConvolutionPixels(pixels))) * InputChannels) + 3);
+        2 * (((RunsDown(rows) ? Rows(rows) * Columns(OutputWidth) : ConvolutionRows(pixels, rows) * Columns(ConvolutionPixels(pixels))) * InputChannels) + 3);
 
     /// <summary>True when tiles of pixels below each other leave less over than those of neighbours, and all rows fit into the memory.</summary>
     internal bool RunsDown(int rows) =>

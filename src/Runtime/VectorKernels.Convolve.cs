@@ -70,7 +70,8 @@ public static partial class VectorKernels
         int most = shape.ConvolutionPixels(shape.OutputWidth), widenedRow = shape.Columns(most) * shape.InputChannels;
 
         // A row of taps ends with weights of 0, whose partners lie up to three elements further.
-        Span<short> widened = stackalloc short[(shape.FilterHeight * widenedRow) + 3];
+        int held = shape.ConvolutionRows(shape.OutputWidth, rowEnd - rowBegin);
+        Span<short> widened = stackalloc short[(held * widenedRow) + 3];
         var block = new Block
         {
             Output = requantization,
@@ -81,17 +82,24 @@ public static partial class VectorKernels
             RowBytes = 2 * widenedRow,
             OutputStep = channels,
         };
+
+        // The rows of the image that are widened, and the one that the block begins with.
+        int from = 0, until = 0, first = 0;
         for (int y = rowBegin; y < rowEnd; y++)
         {
+            int top = (y * shape.StrideY) - shape.PadTop, bottom = top + shape.FilterHeight;
             for (int x = 0; x < shape.OutputWidth; x += most)
             {
                 int pixels = Math.Min(most, shape.OutputWidth - x), columns = shape.Columns(pixels);
-                for (int ky = 0; ky < shape.FilterHeight; ky++)
+                if (y == rowBegin || most < shape.OutputWidth || bottom - from > held) from = until = top;
+                for (; until < bottom; until++)
                 {
-                    Span<short> to = widened.Slice(ky * widenedRow, columns * shape.InputChannels);
-                    WidenRow(input, inputTop, (y * shape.StrideY) - shape.PadTop + ky, (x * shape.StrideX) - shape.PadLeft, columns, shape, outside, to);
+                    Span<short> to = widened.Slice((until - from) * widenedRow, columns * shape.InputChannels);
+                    WidenRow(input, inputTop, until, (x * shape.StrideX) - shape.PadLeft, columns, shape, outside, to);
                 }
 
+                block.Input = ref Unsafe.AddByteOffset(ref block.Input, (top - from - first) * block.RowBytes);
+                first = top - from;
                 Span<sbyte> stored = output.Slice(((y - rowBegin) * outputRow) + (x * channels), pixels * channels);
                 for (int oc = 0; oc < channels; oc += 16) Sum(ref block, filter, bias, taps, oc, channels, stored, pixels);
             }

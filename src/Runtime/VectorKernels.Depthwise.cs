@@ -60,7 +60,6 @@ public static partial class VectorKernels
             InputTop = inputTop,
             Stored = output,
             RowBegin = rowBegin,
-            RowEnd = rowEnd,
             Border = border,
             Outside = outside,
             Filter = filter,
@@ -79,12 +78,29 @@ public static partial class VectorKernels
         };
         layer.FindTaps();
 
+        // An image that the second-level cache does not hold is read once: some rows of all channels, then the next ones.
+        int rowBytes = shape.StrideY * shape.InputWidth * channels, band = (rowEnd - rowBegin) * rowBytes > MostCached ? Math.Max(8, MostCached / 2 / rowBytes & ~1) : rowEnd - rowBegin;
+        for (; layer.RowBegin < rowEnd; layer.RowBegin += band)
+        {
+            layer.RowEnd = Math.Min(rowEnd, layer.RowBegin + band);
+            DepthwiseBlocks(ref layer);
+            layer.Stored = layer.Stored.Slice((layer.RowEnd - layer.RowBegin) * shape.OutputWidth * channels);
+        }
+    }
+
+    private const int MostCached = 512 * 1024;
+
+    private static void DepthwiseBlocks(ref DepthwiseLayer layer)
+    {
+        ref readonly ConvolutionShape shape = ref layer.Shape;
+        int channels = shape.InputChannels, c = 0;
+
         // What is left of a block is computed as part of a block that ends with the last channel.
-        int c = 0;
         if (Avx512BW.IsSupported)
         {
             // Where a vector takes several pixels, a row of them is one sequence of values.
-            bool isRow = shape.FilterHeight > 1 && most == shape.OutputWidth && Math.Min(shape.InputWidth, shape.Columns(most) - shape.PadLeft) * channels >= 32;
+            bool isRow = shape.FilterHeight > 1 && layer.MostPixels == shape.OutputWidth
+                && Math.Min(shape.InputWidth, shape.Columns(shape.OutputWidth) - shape.PadLeft) * channels >= 32;
             if (isRow && channels == 8 && shape.StrideX == 1)
             {
                 Depthwise(ref layer, 32, 0, 0, pixels: 4);
@@ -103,7 +119,7 @@ public static partial class VectorKernels
 
         if (Avx2.IsSupported && channels > 8)
         {
-            for (; channels - c > 8; c += 16) Depthwise(ref layer, 16, Math.Max(0, Math.Min(c, channels - 16)), Math.Min(c + 8, channels - 8), pixels: 1);
+            for (; c < channels; c += 16) Depthwise(ref layer, 16, Math.Max(0, Math.Min(c, channels - 16)), Math.Min(c + 8, channels - 8), pixels: 1);
         }
 
         if (channels >= 8)
