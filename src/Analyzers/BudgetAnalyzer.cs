@@ -50,6 +50,8 @@ public sealed class BudgetAnalyzer : DiagnosticAnalyzer
                 .Add(FixProperties.Need, excess.Need.ToString("N0", CultureInfo.InvariantCulture).Replace(',', '_'));
             bool streams = excess.Figure == BudgetFigure.Ram && cost.Ram > cost.Streaming?.RowByRow && cost.Streaming.RowByRow <= excess.Limit.Value;
             if (streams) properties = properties.Add(FixProperties.Streams, "");
+            bool shrinks = excess.Figure == BudgetFigure.Flash && cost.FlashWithSize > 0 && cost.FlashWithSize <= excess.Limit.Value;
+            if (shrinks) properties = properties.Add(FixProperties.Shrinks, "");
             context.ReportDiagnostic(Diagnostic.Create(
                 Descriptors.Budgets.First(d => d.Id == excess.Id), location ?? type.Locations.FirstOrDefault(), properties, excess.Message));
         }

@@ -52,6 +52,9 @@ internal static class FixProperties
     /// <summary>Present when the model would fit if layers might run row by row.</summary>
     public const string Streams = nameof(Streams);
 
+    /// <summary>Present when the model would fit with <c>Preset = Size</c>.</summary>
+    public const string Shrinks = nameof(Shrinks);
+
     /// <summary>The length constant's documentation id. The expression it should replace is the first additional location.</summary>
     public const string Constant = nameof(Constant);
 }

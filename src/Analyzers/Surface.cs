@@ -34,6 +34,8 @@ internal static class Surface
             Number(model, "Arena"), Number(model, "State"), Number(model, "Stack"), Number(model, "Tables"), Number(model, "Code"),
             Number(model, "Macs"), layers)
         {
+            Runtime = Number(model, "Runtime"),
+            FlashWithSize = Number(model, "FlashWithSize"),
             Streaming = Number(model, "RowByRow") == 0 ? null : new StreamingCost(
                 Number(model, "LayerByLayer"), Number(model, "RowByRow"), Number(model, "Pushed"), Number(model, "Input")),
         };

@@ -203,12 +203,13 @@ internal sealed record Budget
     private static string Parts(ModelCost cost, BudgetFigure figure) => figure switch
     {
         BudgetFigure.Ram => $" (arena {Number(cost.Arena)} + state {Number(cost.State)} + stack {Number(cost.Stack)})",
-        BudgetFigure.Flash => $" (tables {Number(cost.Tables)} + code {Number(cost.Code)})",
+        BudgetFigure.Flash => $" (tables {Number(cost.Tables)} + code {Number(cost.Code)}{(cost.Runtime > 0 ? $" + Etch.Runtime {Number(cost.Runtime)}" : "")})",
         _ => "",
     };
 
     private static string WaysOut(ModelCost cost, BudgetFigure figure)
     {
+        if (figure == BudgetFigure.Flash && cost.FlashWithSize > 0) return $"; {Number(cost.FlashWithSize)} with Preset = Size";
         if (figure != BudgetFigure.Ram || cost.Streaming is not { } ways) return "";
         string pushed = ways.Pushed == 0 ? "" : $", {Number(ways.Pushed)} with PushRow, which does without the input's {Number(ways.Input)} besides";
         return $"; {Number(ways.LayerByLayer)} layer by layer, {Number(ways.RowByRow)} row by row (Streaming = Smallest){pushed}";

@@ -64,7 +64,12 @@ internal sealed record CompileOptions
 
     public Numerics Numerics { get; init; } = Numerics.TfliteReference;
 
-    public UnrollPolicy Unroll { get; init; } = UnrollPolicy.Auto;
+    /// <summary>With <see cref="Preset.Size"/> unless set <see cref="UnrollPolicy.None"/>.</summary>
+    public UnrollPolicy Unroll
+    {
+        get => _unroll ?? (Preset == Preset.Size ? UnrollPolicy.None : UnrollPolicy.Auto);
+        init => _unroll = value;
+    }
 
     /// <summary>Estimated bytes of machine code that one layer may grow to by unrolling.</summary>
     public int UnrollCeiling { get; init; } = 16 * 1024;
@@ -76,7 +81,12 @@ internal sealed record CompileOptions
         init => _vectors = value;
     }
 
+    /// <summary>One method for all layers of a kind, whatever their shapes.</summary>
+    public bool SharesKernels => Preset == Preset.Size && !Vectors && Unroll == UnrollPolicy.None;
+
     private readonly bool? _vectors;
+
+    private readonly UnrollPolicy? _unroll;
 
     public StreamingPolicy Streaming { get; init; } = StreamingPolicy.Auto;
 
@@ -85,6 +95,9 @@ internal sealed record CompileOptions
 
     /// <summary>Inputs and outputs lie in the arena, where other tensors take their bytes while they are not needed, instead of in spans of the caller's.</summary>
     public bool InArena { get; init; }
+
+    /// <summary>Bytes of flash that the model may need, or null: a model above them says what <see cref="Preset.Size"/> would make of it.</summary>
+    public long? MaxFlash { get; init; }
 
     /// <summary>Debugging: every tensor of the file keeps its bytes in the arena until the end; nothing is fused away.</summary>
     public bool KeepTensors { get; init; }

@@ -77,7 +77,7 @@ internal sealed class CompiledModel(ModelFile file, CompileOptions options, Equa
             Warnings = signatures[0].Warnings,
             Cost = new ModelCost(
                 file.Name, costs.Max(c => c.Arena), costs[0].State, costs.Max(c => c.Stack), costs.Sum(c => c.Tables), costs.Sum(c => c.Code),
-                costs.Max(c => c.Macs), costs.SelectMany(c => c.Layers).ToArray()),
+                costs.Max(c => c.Macs), costs.SelectMany(c => c.Layers).ToArray()) { Runtime = MeasureCost.Runtime(signatures.SelectMany(s => s.Layers)) },
             Dump = string.Concat(signatures.Select(s => $"signature {s.Options.ClassName}\n{s.Dump}")),
         };
     }

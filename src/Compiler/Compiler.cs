@@ -131,9 +131,19 @@ internal sealed class Entry(CompileOptions options, Graph imported)
             Steps = schedule.Steps,
             Plan = schedule.Plan,
             Push = RowPush.Of(graph, schedule, state),
-            Cost = ChooseStreaming.Cost(file, graph, layers, schedule, state, options),
+            Cost = WithSize(file, graph, state, ChooseStreaming.Cost(file, graph, layers, schedule, state, options)),
             Measures = MeasureCost.Measure(imported, graph, scheduled, schedule.Plan, state, options),
             Dump = _dump.ToString(),
         };
+    }
+
+    // A model above its flash budget says what the smallest code would make of it.
+    private ModelCost WithSize(ModelFile file, Graph graph, StatePlan state, ModelCost cost)
+    {
+        if (!(cost.Flash > options.MaxFlash) || options.Preset == Preset.Size) return cost;
+        CompileOptions small = options with { Preset = Preset.Size };
+        Layer[] layers = [.. graph.Ops.Select(op => op.SelectKernel(graph, small))];
+        long flash = MeasureCost.Run(file, graph, ChooseOrder.Run(graph, layers, state, small).Schedule, state).Flash;
+        return flash < cost.Flash ? cost with { FlashWithSize = flash } : cost;
     }
 }

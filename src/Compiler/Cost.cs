@@ -6,7 +6,7 @@ namespace Etch;
 /// <param name="State">Bytes of state that the caller keeps between inferences.</param>
 /// <param name="Stack">Bytes of stack that the emitted code needs.</param>
 /// <param name="Tables">Bytes of constant tables.</param>
-/// <param name="Code">Estimated bytes of machine code.</param>
+/// <param name="Code">Estimated bytes of machine code of the emitted class.</param>
 /// <param name="Macs">Multiply-accumulate operations of one inference.</param>
 /// <param name="Layers">The layers in execution order.</param>
 internal sealed record ModelCost(
@@ -18,8 +18,14 @@ internal sealed record ModelCost(
     /// <summary>What streaming would make of it, when the model needs more RAM than its budget and could stream; else null.</summary>
     public StreamingCost? Streaming { get; init; }
 
-    /// <summary>Bytes of flash: constant tables and estimated code.</summary>
-    public long Flash => Tables + Code;
+    /// <summary>Estimated bytes of the kernels of Etch.Runtime that the code calls; models of one program share them.</summary>
+    public long Runtime { get; init; }
+
+    /// <summary>Bytes of flash with <c>Preset = Size</c>, when the model needs more than its budget and less with it; else 0.</summary>
+    public long FlashWithSize { get; init; }
+
+    /// <summary>Bytes of flash: constant tables, estimated code, and kernels of Etch.Runtime.</summary>
+    public long Flash => Tables + Code + Runtime;
 
     /// <summary>Floating-point operations in the field's sense: 1 MAC = 2 FLOPs.</summary>
     public long Flops => 2 * Macs;

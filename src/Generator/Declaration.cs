@@ -22,10 +22,10 @@ namespace Etch.Generator;
 /// <param name="Numerics">The attribute's <c>Numerics</c>, or null.</param>
 /// <param name="Streaming">The attribute's <c>Streaming</c>, or null.</param>
 /// <param name="InArena">The attribute's <c>InArena</c>, or null.</param>
-/// <param name="MaxRam">The class's budget for RAM, or null.</param>
+/// <param name="Budget">What <c>[EtchBudget]</c> on the class limits.</param>
 internal sealed record Declaration(
     string File, string FullName, string Namespace, string ClassName, string Accessibility, string? Obstacles, bool TakesSurface,
-    Preset? Preset, Numerics? Numerics, StreamingPolicy? Streaming, bool? InArena, long? MaxRam)
+    Preset? Preset, Numerics? Numerics, StreamingPolicy? Streaming, bool? InArena, Budget Budget)
 {
     public const string Attribute = "Etch.EtchModelAttribute";
 
@@ -58,7 +58,7 @@ internal sealed record Declaration(
             Named<Numerics>(attribute, "Numerics"),
             Named<StreamingPolicy>(attribute, "Streaming"),
             attribute.NamedArguments.FirstOrDefault(static argument => argument.Key == "InArena").Value.Value as bool?,
-            Surface.BudgetOf(Surface.AttributeOf(type, "EtchBudgetAttribute"))[BudgetFigure.Ram]?.Value);
+            Surface.BudgetOf(Surface.AttributeOf(type, "EtchBudgetAttribute")));
         var syntax = attribute.ApplicationSyntaxReference?.GetSyntax(cancel) as AttributeSyntax;
         return (declaration, Place.Of(declaration.FullName, (syntax?.ArgumentList?.Arguments.FirstOrDefault() ?? context.TargetNode).GetLocation()));
     }

@@ -77,7 +77,8 @@ internal sealed record Pairing(
                 Numerics = declaration.Numerics ?? options.Numerics,
                 Streaming = declaration.Streaming ?? options.Streaming,
                 InArena = declaration.InArena ?? options.InArena,
-                MaxRam = declaration.MaxRam ?? options.MaxRam,
+                MaxRam = declaration.Budget[BudgetFigure.Ram]?.Value ?? options.MaxRam,
+                MaxFlash = declaration.Budget[BudgetFigure.Flash]?.Value ?? options.MaxFlash,
             };
             if (candidates.Length == 1)
             {
@@ -106,16 +107,17 @@ internal sealed record Pairing(
     {
         var defaults = new CompileOptions { ClassName = className };
         if ((item?.Vectors ?? project.Options.Vectors) is { } vectors) defaults = defaults with { Vectors = vectors };
+        if ((item?.Unroll ?? project.Options.Unroll) is { } unroll) defaults = defaults with { Unroll = unroll };
         return defaults with
         {
             Namespace = space,
             Preset = item?.Preset ?? project.Options.Preset ?? defaults.Preset,
             Numerics = item?.Numerics ?? project.Options.Numerics ?? defaults.Numerics,
-            Unroll = item?.Unroll ?? project.Options.Unroll ?? defaults.Unroll,
             UnrollCeiling = item?.UnrollCeiling ?? project.Options.UnrollCeiling ?? defaults.UnrollCeiling,
             Streaming = item?.Streaming ?? project.Options.Streaming ?? defaults.Streaming,
             MaxRam = (item?.Budget[BudgetFigure.Ram] ?? project.Options.Budget[BudgetFigure.Ram])?.Value,
             InArena = item?.InArena ?? project.Options.InArena ?? defaults.InArena,
+            MaxFlash = (item?.Budget[BudgetFigure.Flash] ?? project.Options.Budget[BudgetFigure.Flash])?.Value,
             KeepTensors = item?.KeepTensors ?? project.Options.KeepTensors ?? defaults.KeepTensors,
             DumpPasses = item?.DumpPasses ?? project.Options.DumpPasses ?? defaults.DumpPasses,
             CheckOverflow = project.CheckOverflow,

@@ -23,8 +23,14 @@ public sealed class EtchModelCostAttribute : Attribute
     /// <summary>Bytes of constant tables.</summary>
     public long Tables { get; set; }
 
-    /// <summary>Estimated bytes of machine code.</summary>
+    /// <summary>Estimated bytes of machine code of the class.</summary>
     public long Code { get; set; }
+
+    /// <summary>Estimated bytes of the kernels of Etch.Runtime that it calls.</summary>
+    public long Runtime { get; set; }
+
+    /// <summary>Bytes of flash with <c>Preset = Size</c>; 0 for a model within its budget.</summary>
+    public long FlashWithSize { get; set; }
 
     /// <summary>Multiply-accumulate operations of one inference.</summary>
     public long Macs { get; set; }

@@ -235,6 +235,20 @@ public class BudgetAnalyzerTests
     }
 
     [Fact]
+    public async Task A_model_that_would_fit_with_the_smallest_code_is_given_it()
+    {
+        string generated = Generated.Replace("Macs = 2700000)]", "Runtime = 1000, FlashWithSize = 40000, Macs = 2700000)]");
+        string source = Declared.Replace("Ram = 16_512", "Flash = [|40_000|]");
+        await new Harness(source) { Generated = generated }.Expect(
+            ("ETCH202", "Keywords needs 55,000 bytes of flash, 15,000 more than its budget of 40,000 (tables 50,000 + code 4,000 + Etch.Runtime 1,000); "
+                + "40,000 with Preset = Size; dearest layers: dw1/Relu 12,000, conv1/Relu 9,000"));
+        string before = Declared.Replace("Ram = 16_512", "Flash = 40_000");
+        Assert.Equal(
+            before.Replace("[EtchModel(\"keywords.tflite\")]", "[EtchModel(\"keywords.tflite\", Preset = Etch.EtchPreset.Size)]"),
+            await new Harness(before) { Generated = generated }.FixOnce());
+    }
+
+    [Fact]
     public async Task A_limit_in_the_project_file_has_no_fix()
     {
         var project = new Harness(Unlimited) { Generated = Generated, Properties = new() { ["build_property.EtchMaxRam"] = "1" } };

@@ -25,7 +25,7 @@ internal sealed class Harness(string markedSource)
 
     private static readonly DiagnosticAnalyzer[] Analyzers = [new BudgetAnalyzer(), new ArenaUseAnalyzer()];
 
-    private static readonly CodeFixProvider[] Fixes = [new StreamFix(), new RaiseBudgetFix(), new BufferLengthFix()];
+    private static readonly CodeFixProvider[] Fixes = [new ModelOptionFix(), new RaiseBudgetFix(), new BufferLengthFix()];
 
     /// <summary>The class that a generator would have written; the user's source may add a part to it.</summary>
     public string Generated { get; init; } = "";
@@ -89,7 +89,7 @@ internal sealed class Harness(string markedSource)
     {
         using var workspace = new AdhocWorkspace();
         Project project = Project(workspace, Parse().Source);
-        CodeFixProvider fix = Fixes.Single(fix => fix is not StreamFix && fix.FixableDiagnosticIds.Contains(id));
+        CodeFixProvider fix = Fixes.Single(fix => fix is not ModelOptionFix && fix.FixableDiagnosticIds.Contains(id));
         var context = new FixAllContext(
             project.Documents.First(), fix, FixAllScope.Document, fix.GetType().Name, [id], new Found(await Diagnose(project)), CancellationToken.None);
         CodeAction action = (await fix.GetFixAllProvider()!.GetFixAsync(context))!;

@@ -58,12 +58,12 @@ internal static class LayersWriter
     // The method of each layer: that of the first layer with an equal kernel.
     private static string[] Methods(CompiledModel model)
     {
-        var first = new Dictionary<Kernel, string>();
+        var first = new Dictionary<object, string>();
         return
         [
             .. model.Layers.Select((layer, i) =>
             {
-                if (!first.TryGetValue(layer.Kernel, out string? method)) first[layer.Kernel] = method = InvariantText.Of($"Layer{i}_{layer.Kernel.Name}");
+                if (!first.TryGetValue(layer.Kernel.Code, out string? method)) first[layer.Kernel.Code] = method = InvariantText.Of($"Layer{i}_{layer.Kernel.Name}");
                 return method;
             }),
         ];
@@ -83,7 +83,7 @@ internal static class LayersWriter
         string gap = model.Plan.IsOptimal ? "no placement is smaller" : $"at most {Number(cost.Arena - model.Plan.LowerBound)} above the smallest placement";
         w.Line($"// peak of the arena     {Number(cost.Arena)} bytes, lower bound {Number(model.Plan.LowerBound)}: {gap}");
         w.Line($"// stack                 {Number(cost.Stack)} bytes");
-        w.Line($"// flash                 {Number(cost.Flash)} bytes: tables {Number(cost.Tables)}, code about {Number(cost.Code)}");
+        w.Line($"// flash                 {Number(cost.Flash)} bytes: tables {Number(cost.Tables)}, code about {Number(cost.Code)}, Etch.Runtime {Number(cost.Runtime)}");
         w.Line($"// MACs                  {Number(cost.Macs)}, FLOPs {Number(cost.Flops)}");
         if (m.ChannelsAfter < m.ChannelsBefore)
         {

@@ -148,7 +148,7 @@ internal static class SurfaceWriter
         ModelCost cost = model.Cost;
         string state = model.IsStateful ? $"state {Names.Number(cost.State)}, " : "";
         w.Line($"/// RAM {Names.Number(cost.Ram)} bytes (arena {Names.Number(cost.Arena)}, {state}stack {Names.Number(cost.Stack)}),");
-        w.Line($"/// flash {Names.Number(cost.Flash)} bytes (tables {Names.Number(cost.Tables)}, code about {Names.Number(cost.Code)}),");
+        w.Line($"/// flash {Names.Number(cost.Flash)} bytes (tables {Names.Number(cost.Tables)}, code about {Names.Number(cost.Code)}, Etch.Runtime {Names.Number(cost.Runtime)}),");
         w.Line($"/// {Names.Number(cost.Macs)} multiply-accumulate operations.");
     }
 
@@ -159,7 +159,7 @@ internal static class SurfaceWriter
         w.Line("[EtchModelCost(");
         w.Line($"    File = {Literal(c.File)}, Arena = {c.Arena}, State = {c.State}, Stack = {c.Stack},");
         string end = c.Streaming is null ? ")]" : ",";
-        w.Line($"    Tables = {c.Tables}, Code = {c.Code}, Macs = {c.Macs}{end}");
+        w.Line($"    Tables = {c.Tables}, Code = {c.Code}, Runtime = {c.Runtime}, {(c.FlashWithSize > 0 ? $"FlashWithSize = {c.FlashWithSize}, " : "")}Macs = {c.Macs}{end}");
         if (c.Streaming is { } s) w.Line($"    LayerByLayer = {s.LayerByLayer}, RowByRow = {s.RowByRow}, Pushed = {s.Pushed}, Input = {s.Input})]");
         foreach (LayerCost layer in c.Layers)
         {
@@ -252,7 +252,7 @@ internal static class SurfaceWriter
         if (model.IsStateful) Constant("Bytes that <c>state</c> must have: what the model remembers from one inference to the next.", "int", "StateBytes", cost.State);
         Constant(model.IsStateful ? "Bytes of arena, state, inputs and outputs together." : "Bytes of arena, inputs and outputs together.", "long", "WorkingBytes", model.Measures.WorkingBytes);
         Constant("Bytes of stack that the emitted code needs.", "int", "StackBytes", cost.Stack);
-        Constant("Bytes of constant tables and estimated code.", "long", "FlashBytes", cost.Flash);
+        Constant("Bytes of constant tables, estimated code and kernels of Etch.Runtime.", "long", "FlashBytes", cost.Flash);
         Constant("Numbers that training found: filters and biases.", "long", "Parameters", model.Measures.Parameters);
         Constant("Multiply-accumulate operations of one inference.", "long", "Macs", cost.Macs);
         Constant("Floating-point operations in the field's sense: 1 MAC = 2 FLOPs.", "long", "Flops", cost.Flops);

@@ -56,7 +56,18 @@ internal abstract record Op
     protected int Input(int index) => index < Inputs.Count ? Inputs[index] : -1;
 }
 
-/// <summary>How a layer is computed: only numbers, so that equal kernels are emitted once. Everything is decided; emitting prints.</summary>
+/// <summary>Kernels of Etch.Runtime by the code that they share.</summary>
+[Flags]
+internal enum RuntimeKernels
+{
+    None = 0,
+    Convolve = 1,
+    ConvolveDepthwise = 2,
+    Add = 4,
+    AddPixels = 8,
+}
+
+/// <summary>How a layer is computed: only numbers. Everything is decided; emitting prints.</summary>
 internal abstract record Kernel
 {
     /// <summary>The last part of the emitted method's name.</summary>
@@ -75,8 +86,15 @@ internal abstract record Kernel
     /// <summary>Bytes that the emitted method takes from the stack by <c>stackalloc</c>.</summary>
     public virtual int StackBytes => 0;
 
-    /// <summary>Estimated bytes of machine code.</summary>
+    /// <summary>What the emitted method follows from: layers whose kernels are equal in it share one method.</summary>
+    public virtual object Code => this;
+
+    /// <summary>Estimated bytes of machine code of the emitted method and those that only it calls.</summary>
+    /// <remarks>Fitted to what NativeAOT for x64 makes of the models that bench/code-size publishes; docs/flash.md has the errors.</remarks>
     public abstract int CodeBytes { get; }
+
+    /// <summary>The kernels of Etch.Runtime that the emitted method calls.</summary>
+    public virtual RuntimeKernels Calls => RuntimeKernels.None;
 
     /// <summary>True when the output may lie on the bytes of the input (of equal size) at this place in the layer's inputs.</summary>
     public virtual bool CanOverwrite(int input) => false;

@@ -93,7 +93,7 @@ internal sealed record BatchMatMul : Op
 
         public override int StackBytes => IsCopied ? Depth : 0;
 
-        public override int CodeBytes => 400;
+        public override int CodeBytes => 470;
 
         public override void Emit(CodeWriter w, string method)
         {

@@ -89,7 +89,11 @@ internal static class Binary
     {
         public override string Name => Operator;
 
-        public override int CodeBytes => 320;
+        public override int CodeBytes => 40 + (60 * Lines.Count) + (IsPlain ? (VectorCall.Count > 0 ? 180 : 0) : 300);
+
+        public override RuntimeKernels Calls => IsPlain && VectorCall.Count > 0 ? RuntimeKernels.Add : RuntimeKernels.None;
+
+        private bool IsPlain => Nest.Shape.Count <= 1 && Nest.IsDense(1) && Nest.IsDense(2);
 
         // Each element is read before the one at the same place is written.
         public override bool CanOverwrite(int input) => Nest.IsDense(input == 0 && !IsConstant1 ? 1 : 2);
@@ -105,10 +109,9 @@ internal static class Binary
             {
                 foreach (string constant in Constants) w.Line(constant);
                 if (Constants.Count > 0) w.Line();
-                bool isPlain = Nest.Shape.Count <= 1 && Nest.IsDense(1) && Nest.IsDense(2);
                 using (w.Unchecked(IsUnchecked))
                 {
-                    if (isPlain)
+                    if (IsPlain)
                     {
                         int count = Shapes.Count(Nest.Shape);
                         w.Line($"input1 = input1.Slice(0, {count});");

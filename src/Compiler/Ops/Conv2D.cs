@@ -107,6 +107,8 @@ internal sealed record Conv2D : Op
         Graph graph, Op op, Window2D window, int[] filter, int groups, Multiplier[] multipliers, bool isWide, Activation activation,
         CompileOptions options)
     {
+        if (options.SharesKernels && SharedSums.Convolution(graph, op, window, filter, groups, multipliers, isWide, activation, options) is { } shared) return shared;
+
         Tensor input = graph[op.Inputs[0]], output = graph[op.Outputs[0]];
         int outputs = output.Shape[3], depth = input.Shape[3] / groups;
         int rows = window.IsPointwise ? 1 : window.FilterHeight, rowLength = window.FilterWidth * depth;
@@ -118,7 +120,7 @@ internal sealed record Conv2D : Op
         ElementType filterType = tables[0].Type;
         Requantization requantization = Requantization.Of(
             multipliers, bias, bounds, isWide, output, range, tables, values => DotProducts.Pad(values, groups));
-        (int unroll, bool unrollRows) = DotProducts.ChooseUnrolling(rows, rowLength, options);
+        (int unroll, bool unrollRows) = DotProducts.ChooseUnrolling(rows, rowLength, outputs / groups, options);
         var rowLoop = new WindowRows
         {
             Window = window, InputChannels = input.Shape[3], OutputChannels = outputs, Groups = groups, Type = input.Type, Fill = input.ZeroPoint,
@@ -156,7 +158,9 @@ internal sealed record Conv2D : Op
 
         public override int StackBytes => Math.Max(Windows.StackBytes, Dots.StackBytes);
 
-        public override int CodeBytes => Windows.CodeBytes + Dots.CodeBytes;
+        public override int CodeBytes => Windows.CodeBytes + Dots.VectorCallBytes + Dots.CodeBytes;
+
+        public override RuntimeKernels Calls => Dots.Calls;
 
         public override void Emit(CodeWriter w, string method)
         {

@@ -105,6 +105,11 @@ internal sealed record DepthwiseConv2D : Op
         Multiplier[] multipliers = Multipliers(graph);
         bool isWide = IsWide(graph);
 
+        if (options.SharesKernels && SharedSums.Convolution(graph, this, window, weights, channels, multipliers, isWide, Activation, options) is { } shared)
+        {
+            return shared;
+        }
+
         // One input channel: every output channel sees all of the input, as in CONV_2D.
         if (channels == 1) return Conv2D.Layer(graph, this, window, weights, groups: 1, multipliers, isWide, Activation, options);
 
@@ -137,7 +142,12 @@ internal sealed record DepthwiseConv2D : Op
 
         public override int StackBytes => Math.Max(Windows.StackBytes, IsVectorised ? Windows.Shape.DepthwiseScratch(Windows.VectorPixels) + 512 : 0);
 
-        public override int CodeBytes => Windows.CodeBytes + 200 + Requantization.CodeBytes + (IsUnrolled ? Windows.Window.Taps * 14 : 60);
+        // Filters of many taps share the computation of addresses.
+        public override int CodeBytes =>
+            Windows.CodeBytes + (IsVectorised ? 580 : 0) + 550 + (Output.IsPerChannel ? 208 : 0) + (Output.OnlyRight || Output.IsWide ? 0 : 124)
+                + (IsUnrolled ? 25 * Math.Min(Windows.Window.Taps + 1, 29) : 0);
+
+        public override RuntimeKernels Calls => IsVectorised ? RuntimeKernels.ConvolveDepthwise : RuntimeKernels.None;
 
         public override void Emit(CodeWriter w, string method)
         {

@@ -41,7 +41,7 @@ internal sealed record Dequantize : Op
     {
         public override string Name => "Dequantize";
 
-        public override int CodeBytes => 120;
+        public override int CodeBytes => 20;
 
         public override void Emit(CodeWriter w, string method)
         {

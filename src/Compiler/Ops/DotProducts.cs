@@ -104,7 +104,22 @@ internal sealed record DotProducts
 
     public string Parameters => Output.Parameters(FilterType);
 
-    public int CodeBytes => 200 + (((Unroll * (UnrollRows ? Rows : 1) * TapBytes) + Requantization.CodeBytes) * Lanes) + (Outputs % Lanes > 0 ? 300 : 0);
+    /// <summary>Estimated bytes of the run kernel: per lane a requantisation, per lane and tap a load, a multiplication and an addition.</summary>
+    public int CodeBytes
+    {
+        get
+        {
+            int[] blocks = Blocks(Outputs);
+            int lanes = blocks.Sum(), whole = RowLength / Unroll, rest = RowLength % Unroll;
+            int taps = UnrollRows ? Rows * RowLength : (whole > 0 ? Unroll : 0) + rest;
+            return 150 + (lanes * (Output.CodeBytes + (18 * taps))) - (118 * blocks.Length);
+        }
+    }
+
+    /// <summary>Estimated bytes of the call of the vector kernel, and which it is.</summary>
+    public int VectorCallBytes => IsVectorised ? 258 : 0;
+
+    public RuntimeKernels Calls => IsVectorised ? RuntimeKernels.Convolve : RuntimeKernels.None;
 
     /// <summary>Stack that the vector kernel takes.</summary>
     public int StackBytes => IsVectorised ? Scratch + 512 : 0;
@@ -119,17 +134,18 @@ internal sealed record DotProducts
         && Scratch <= MostScratch;
 
     // One load, multiplication and addition.
-    private const int TapBytes = 11;
+    private const int TapBytes = 18;
 
     /// <summary>How far to unroll under the policy and its ceiling.</summary>
-    public static (int Unroll, bool UnrollRows) ChooseUnrolling(int rows, int rowLength, CompileOptions options)
+    /// <param name="outputs">Output channels that one window gives.</param>
+    public static (int Unroll, bool UnrollRows) ChooseUnrolling(int rows, int rowLength, int outputs, CompileOptions options)
     {
-        // The JIT compiles a method of 20,000 IL instructions without optimisation; a tap of a block takes about 30.
-        const int MostTaps = 400;
-        int Bytes(int taps) => taps * TapBytes * Lanes;
-        bool Fits(int taps, int limit) => taps <= limit && Bytes(taps) <= options.UnrollCeiling;
+        // The JIT compiles a method without optimisation from somewhere between 2,048 and 3,072 products on.
+        const int MostProducts = 1_500;
+        int lanes = Blocks(outputs).Sum();
+        bool Fits(int taps, int limit) => taps <= limit && taps * lanes <= MostProducts && taps * TapBytes * Lanes <= options.UnrollCeiling;
 
-        int small = options.Unroll == UnrollPolicy.Full ? MostTaps : 32;
+        int small = options.Unroll == UnrollPolicy.Full ? MostProducts : 32;
         if (options.Unroll == UnrollPolicy.None) return (2, false);
         if (Fits(rows * rowLength, small)) return (rowLength, true);
         if (Fits(rowLength, small)) return (rowLength, false);
@@ -194,6 +210,13 @@ internal sealed record DotProducts
         }
 
         return (folded, bounds);
+    }
+
+    // Lanes of the blocks of code, for the channels in blocks of 16 and for the others: a loop over four at a time, and what remains.
+    private static int[] Blocks(int outputs)
+    {
+        int wide = PairLayout.Wide(outputs), rest = outputs - wide;
+        return [.. new[] { wide >= Lanes ? Lanes : 0, wide % Lanes, rest >= Lanes ? Lanes : 0, rest % Lanes }.Where(lanes => lanes > 0)];
     }
 
     /// <summary>Writes the call of the vector kernel, if there is one, in a method with these rows.</summary>

@@ -68,7 +68,7 @@ internal static class Elementwise
     {
         public override string Name => Operator;
 
-        public override int CodeBytes => 96 + (64 * Types.Count);
+        public override int CodeBytes => 20 + (40 * Types.Count);
 
         // Each element is read before the one at the same place is written.
         public override bool CanOverwrite(int input)

@@ -98,6 +98,13 @@ internal sealed record FullyConnected : Op
         int[] weights = WeightedSum.Weights(filter);
         Multiplier[] multipliers = Multipliers(graph);
         bool isWide = IsWide(graph);
+        if (options.SharesKernels && SharedSums.FullyConnected(graph, this, weights, units, depth, multipliers, isWide, Activation, options) is { } shared)
+        {
+            return shared;
+        }
+
+        if (ImmediateSums.Of(graph, this, weights, units, depth, multipliers, isWide, Activation, options) is { } immediate) return immediate;
+
         (int, int) range = Ir.Quantize.Range(Activation, output);
         long[]? biasOfFile = Input(2) < 0 ? null : graph[Inputs[2]].Longs();
         (long[] bias, long[] bounds) = DotProducts.Fold(weights, biasOfFile, units, depth, input, multipliers, output.ZeroPoint, range, isWide);
@@ -105,7 +112,7 @@ internal sealed record FullyConnected : Op
         var tables = new List<Table> { WeightedSum.Table(packed) };
         ElementType filterType = tables[0].Type;
         Requantization requantization = Requantization.Of(multipliers, bias, bounds, isWide, output, range, tables, PairLayout.Pad);
-        (int unroll, bool unrollRows) = DotProducts.ChooseUnrolling(1, depth, options);
+        (int unroll, bool unrollRows) = DotProducts.ChooseUnrolling(1, depth, units, options);
         var kernel = new FullyConnectedKernel(rows, new DotProducts
         {
             Rows = 1,
@@ -130,7 +137,9 @@ internal sealed record FullyConnected : Op
 
         public override int StackBytes => Dots.StackBytes;
 
-        public override int CodeBytes => 80 + Dots.CodeBytes;
+        public override int CodeBytes => 84 + Dots.VectorCallBytes + Dots.CodeBytes;
+
+        public override RuntimeKernels Calls => Dots.Calls;
 
         public override void Emit(CodeWriter w, string method)
         {

@@ -40,7 +40,7 @@ internal sealed record Lookup(Op Source, EquatableArray<int> Results) : Op
     {
         public override string Name => "Lookup";
 
-        public override int CodeBytes => 96;
+        public override int CodeBytes => 64;
 
         public override bool CanOverwrite(int input) => true;
 

@@ -76,7 +76,10 @@ internal sealed record PoolKernel(bool IsAverage, int Offset, int Images, Window
 
     public override int StackBytes => Windows.StackBytes + (IsVectorised ? 4 * Windows.OutputChannels : 0);
 
-    public override int CodeBytes => Windows.CodeBytes + 240 + (IsUnrolled ? Windows.Window.Taps * 10 : 60);
+    public override int CodeBytes =>
+        Windows.CodeBytes + (IsAverage ? 210 : 140) + (IsVectorised ? 375 : 0) + (IsUnrolled ? Windows.Window.Taps * 14 : 0);
+
+    public override RuntimeKernels Calls => IsVectorised ? RuntimeKernels.AddPixels : RuntimeKernels.None;
 
     public static Layer Layer(Graph graph, Op op, PoolOptions pool, bool isAverage, CompileOptions options)
     {

@@ -89,7 +89,7 @@ internal sealed record QuantizeOp : Op
     {
         public override string Name => "Quantize";
 
-        public override int CodeBytes => 200;
+        public override int CodeBytes => 20;
 
         public override void Emit(CodeWriter w, string method)
         {

@@ -66,7 +66,7 @@ internal sealed record Reduction(EquatableArray<int>? Axes, bool KeepDims)
     {
         public override string Name => Operator;
 
-        public override int CodeBytes => 320;
+        public override int CodeBytes => 215;
 
         public override void Emit(CodeWriter w, string method)
         {

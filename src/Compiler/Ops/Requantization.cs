@@ -171,6 +171,6 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
     public static string Scaled(Multiplier factor, string x) =>
         factor.IsSingle ? $"FixedPoint.MultiplyAndRound({x}, Scale)" : $"FixedPoint.MultiplyByQuantizedMultiplier({x}, Multiplier, Shift)";
 
-    /// <summary>Estimated bytes of code for one output.</summary>
-    public const int CodeBytes = 48;
+    /// <summary>Estimated bytes of code for one output: its bias, its factor, multiplication, rounding and clamp.</summary>
+    public int CodeBytes => IsSingle ? 90 : IsWide ? 170 : IsPerChannel ? (OnlyRight ? 203 : 291) : OnlyRight ? 132 : 149;
 }

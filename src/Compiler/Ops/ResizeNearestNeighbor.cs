@@ -58,7 +58,7 @@ internal sealed record ResizeNearestNeighbor : Op
     {
         public override string Name => "ResizeNearestNeighbor";
 
-        public override int CodeBytes => 280;
+        public override int CodeBytes => 780;
 
         public override void Emit(CodeWriter w, string method)
         {

@@ -15,7 +15,7 @@ internal sealed record RowSum(
 {
     public override string Name => Operator + "_Rows";
 
-    public override int CodeBytes => 400;
+    public override int CodeBytes => 360;
 
     /// <summary>Sums of one image.</summary>
     public int Sums => OutputWidth * Channels;

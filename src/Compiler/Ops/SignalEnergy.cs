@@ -41,7 +41,7 @@ internal sealed record SignalEnergy(int? Start, int? End) : Op
     {
         public override string Name => "SignalEnergy";
 
-        public override int CodeBytes => 100;
+        public override int CodeBytes => 146;
 
         public override void Emit(CodeWriter w, string method)
         {

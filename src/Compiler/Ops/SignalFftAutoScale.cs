@@ -48,7 +48,7 @@ internal sealed record SignalFftAutoScale : Op
     {
         public override string Name => "SignalFftAutoScale";
 
-        public override int CodeBytes => 160;
+        public override int CodeBytes => 262;
 
         // The shift, output 1, has another size.
         public override void Emit(CodeWriter w, string method)

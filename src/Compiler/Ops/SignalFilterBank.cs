@@ -79,7 +79,7 @@ internal sealed record SignalFilterBank(int? Channels) : Op
     {
         public override string Name => "SignalFilterBank";
 
-        public override int CodeBytes => 240;
+        public override int CodeBytes => 567;
 
         public override void Emit(CodeWriter w, string method)
         {

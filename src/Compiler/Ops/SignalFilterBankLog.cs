@@ -67,7 +67,7 @@ internal sealed record SignalFilterBankLog(int? OutputScale, int? CorrectionBits
     {
         public override string Name => "SignalFilterBankLog";
 
-        public override int CodeBytes => 240;
+        public override int CodeBytes => 558;
 
         public override void Emit(CodeWriter w, string method)
         {

@@ -53,7 +53,7 @@ internal sealed record SignalPcan(int? Shift) : Op
     {
         public override string Name => "SignalPcan";
 
-        public override int CodeBytes => 280;
+        public override int CodeBytes => 498;
 
         public override bool CanOverwrite(int input) => true;
 

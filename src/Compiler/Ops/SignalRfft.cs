@@ -159,7 +159,7 @@ internal sealed record SignalRfft(int? Length) : Op
     {
         public override string Name => "SignalRfft";
 
-        public override int CodeBytes => 1400;
+        public override int CodeBytes => 2409;
 
         public override void Emit(CodeWriter w, string method)
         {

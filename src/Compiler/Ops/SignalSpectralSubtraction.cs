@@ -99,7 +99,7 @@ internal sealed record SignalSpectralSubtraction : Op
     {
         public override string Name => "SignalSpectralSubtraction";
 
-        public override int CodeBytes => 240;
+        public override int CodeBytes => 442;
 
         public override void Emit(CodeWriter w, string method)
         {

@@ -46,7 +46,7 @@ internal sealed record SignalWindow(int? Shift) : Op
     {
         public override string Name => "SignalWindow";
 
-        public override int CodeBytes => 120;
+        public override int CodeBytes => 319;
 
         public override bool CanOverwrite(int input) => true;
 

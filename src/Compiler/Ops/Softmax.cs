@@ -108,7 +108,7 @@ internal sealed record Softmax : Op
     {
         public override string Name => "Softmax";
 
-        public override int CodeBytes => 900;
+        public override int CodeBytes => 430;
 
         public override bool CanOverwrite(int input) => OutputType == ElementType.Int8;
 
@@ -152,7 +152,7 @@ internal sealed record Softmax : Op
     {
         public override string Name => "Softmax16";
 
-        public override int CodeBytes => 700;
+        public override int CodeBytes => 520;
 
         public override bool CanOverwrite(int input) => true;
 

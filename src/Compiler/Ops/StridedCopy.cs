@@ -26,7 +26,7 @@ internal sealed record StridedCopy(string Operator, ElementType Type, int Output
 {
     public override string Name => Operator;
 
-    public override int CodeBytes => 80 + (120 * Moves.Count);
+    public override int CodeBytes => 10 + Moves.Sum(move => 45 + (60 * Math.Max(0, move.Nest.Shape.Count - 1))) + (Fill is null ? 0 : 60);
 
     /// <summary>What an operator that only moves elements asks of a source and a target: one type and one quantisation.</summary>
     /// <remarks>INT64 only as constants: what exporters compute shapes with, which is folded.</remarks>

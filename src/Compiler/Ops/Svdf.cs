@@ -117,7 +117,7 @@ internal sealed record Svdf(int Rank) : Op
     {
         public override string Name => "Svdf";
 
-        public override int CodeBytes => 420;
+        public override int CodeBytes => 800;
 
         public override void Emit(CodeWriter w, string method)
         {

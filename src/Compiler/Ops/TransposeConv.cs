@@ -125,7 +125,7 @@ internal sealed record TransposeConv : Op
     {
         public override string Name => "TransposeConv";
 
-        public override int CodeBytes => 480 + Requantization.CodeBytes;
+        public override int CodeBytes => 620;
 
         public override void Emit(CodeWriter w, string method)
         {

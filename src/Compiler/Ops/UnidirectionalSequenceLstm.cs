@@ -148,7 +148,7 @@ internal sealed record UnidirectionalSequenceLstm(int FusedActivation, float Cel
 
         public override string Name => "Lstm";
 
-        public override int CodeBytes => 1_400;
+        public override int CodeBytes => 2_040;
 
         public override void Emit(CodeWriter w, string method)
         {

@@ -49,18 +49,40 @@ internal static class MeasureCost
     /// <summary>Stack of the method that runs layers row by row.</summary>
     public const int RowFrameBytes = 256;
 
-    // Code of that method for each of its layers: the tests of its clock and the places in its buffers.
-    private const int RowCodeBytes = 96;
+    // Code besides kernels, fitted to NativeAOT builds for x64 as Kernel.CodeBytes is. Invoke itself, with its tests of lengths.
+    private const int InvokeBytes = 130;
+
+    // The property of a table.
+    private const int TableBytes = 13;
+
+    // The call of a layer: its spans, two registers each, and beyond six registers the stack.
+    private const int CallBytes = 40, RegisterBytes = 14, Registers = 6;
+
+    // What every layer beyond so many costs besides: its span is out of the processor's short reach.
+    private const int NearLayers = 64, FarBytes = 100;
+
+    // The loop around a layer that is computed in place.
+    private const int InPlaceBytes = 62;
+
+    // A layer of a group that runs row by row: the tests of its clock and the places in its buffers.
+    private const int RowCallBytes = 270;
+
+    // The kernels of Etch.Runtime, once each, with what only they call.
+    private static readonly (RuntimeKernels Kernel, int Bytes)[] RuntimeBytes =
+    [
+        (RuntimeKernels.Convolve, 10_500), (RuntimeKernels.ConvolveDepthwise, 6_400), (RuntimeKernels.Add, 610), (RuntimeKernels.AddPixels, 660),
+    ];
 
     /// <summary>Bytes of stack that the emitted code needs.</summary>
     public static long Stack(IEnumerable<Layer> layers) => FrameBytes + layers.Select(l => l.Kernel.StackBytes).DefaultIfEmpty(0).Max();
 
     public static ModelCost Run(ModelFile file, Graph graph, Schedule schedule, StatePlan state)
     {
-        var kernels = new HashSet<Kernel>();
+        var kernels = new HashSet<object>();
         var tables = new HashSet<(ElementType, EquatableArray<byte>)>();
         var costs = new List<LayerCost>();
-        long tableBytes = 0, codeBytes = 200;
+        long tableBytes = 0, codeBytes = InvokeBytes;
+
         Layer[] layers = [.. schedule.Steps.SelectMany(step => step.Layers)];
         RowGroup?[] groups = [.. schedule.Steps.SelectMany(step => step.Layers.Select(_ => step.Rows))];
         for (int i = 0; i < layers.Length; i++)
@@ -69,7 +91,8 @@ internal static class MeasureCost
             RowGroup? group = groups[i];
             long Held(int id) => group is not null && group.Buffers.TryGetValue(graph.Root(id), out RowBuffer? rows) ? rows.Bytes : graph[id].ByteCount;
             int newTables = layer.Tables.Where(t => tables.Add((t.Type, t.Data))).Sum(t => t.Data.Count);
-            int newCode = (group is null ? 40 : RowCodeBytes) + (kernels.Add(layer.Kernel) ? layer.Kernel.CodeBytes : 0);
+            int newCode = CallCode(layer, i, group is not null, schedule.Plan.InPlace.ContainsKey(i))
+                + (TableBytes * layer.Tables.Count) + (kernels.Add(layer.Kernel.Code) ? layer.Kernel.CodeBytes : 0);
             long ram = layer.Inputs.Distinct().Concat(layer.Outputs).Sum(Held) + layer.Kernel.StackBytes;
             tableBytes += newTables;
             codeBytes += newCode;
@@ -79,7 +102,21 @@ internal static class MeasureCost
         tableBytes += state.Resets.Select(reset => reset.Table).OfType<Table>().Where(t => tables.Add((t.Type, t.Data))).Sum(t => t.Data.Count);
         codeBytes += 40 * state.Resets.Count;
         long stack = Stack(layers) + (schedule.Steps.Any(step => step.Rows is not null) ? RowFrameBytes : 0);
-        return new ModelCost(file.Name, schedule.Plan.Bytes, state.Bytes, stack, tableBytes, codeBytes, costs.Sum(c => c.Macs), costs.ToArray());
+        return new ModelCost(file.Name, schedule.Plan.Bytes, state.Bytes, stack, tableBytes, codeBytes, costs.Sum(c => c.Macs), costs.ToArray()) { Runtime = Runtime(layers) };
+    }
+
+    /// <summary>Estimated bytes of the kernels of Etch.Runtime that layers call.</summary>
+    public static int Runtime(IEnumerable<Layer> layers)
+    {
+        RuntimeKernels called = layers.Aggregate(RuntimeKernels.None, (all, layer) => all | layer.Kernel.Calls);
+        return RuntimeBytes.Where(r => (called & r.Kernel) != 0).Sum(r => r.Bytes);
+    }
+
+    private static int CallCode(Layer layer, int index, bool isInGroup, bool isInPlace)
+    {
+        if (isInGroup) return RowCallBytes;
+        int slots = (2 * (layer.Inputs.Count + layer.Outputs.Count + layer.Tables.Count)) + (layer.Kernel.Rows > 0 ? 3 : 0);
+        return CallBytes + (RegisterBytes * Math.Max(0, slots - Registers)) + (index >= NearLayers ? FarBytes : 0) + (isInPlace ? InPlaceBytes : 0);
     }
 
     public static Measures Measure(Graph file, Graph graph, IReadOnlyList<Layer> layers, ArenaPlan plan, StatePlan state, CompileOptions options)
@@ -107,7 +144,7 @@ internal static class MeasureCost
             parameters, plan.Bytes + state.Bytes + callers,
             file.Ops.Sum(op => Bytes(file, op.Inputs) + Bytes(file, op.Outputs)),
             layers.Sum(l => Bytes(graph, l.Inputs) + Bytes(graph, l.Outputs)),
-            file.Ops.Count, layers.Count, layers.Select(l => l.Kernel).Distinct().Count(), macs == 0 ? 1 : weighted / macs,
+            file.Ops.Count, layers.Count, layers.Select(l => l.Kernel.Code).Distinct().Count(), macs == 0 ? 1 : weighted / macs,
             file.Ops.Sum(op => op.Macs(file)), Weights(file), Weights(graph), Channels(file), Channels(graph));
     }
 }

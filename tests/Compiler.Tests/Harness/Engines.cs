@@ -17,6 +17,7 @@ internal static class Engines
         ("emitted, Full", o => o with { Unroll = UnrollPolicy.Full, UnrollCeiling = 1 << 20, Vectors = false }),
         ("emitted, None, inputs and outputs in the arena", o => o with { Unroll = UnrollPolicy.None, Vectors = false, InArena = true }),
         ("emitted, every tensor kept", o => o with { KeepTensors = true }),
+        ("emitted, Size", o => o with { Preset = Preset.Size }),
         ("emitted, row by row", o => o with { Streaming = StreamingPolicy.Smallest }),
     ];
 
