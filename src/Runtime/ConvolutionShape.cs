@@ -26,13 +26,26 @@ readonly record struct ConvolutionShape(
     private const int Scratch = 8 * 1024, MostScratch = 32 * 1024;
 
     /// <summary>Output pixels whose windows a convolution widens at a time.</summary>
-    internal int ConvolutionPixels(int count) => Pixels(count, 2 * FilterHeight * InputChannels);
+    internal int ConvolutionPixels(int count) => Pixels(count, 2 * FilterHeight * InputChannels, Scratch);
+
+    /// <summary>Widened rows that a convolution keeps for some output rows, so that those under the windows of several are widened once.</summary>
+    internal int ConvolutionRows(int pixels, int rows) => FilterHeight > StrideY && ConvolutionPixels(pixels) == pixels
+        ? Math.Max(FilterHeight, Math.Min(Scratch / (Columns(pixels) * InputChannels), Rows(rows)))
+        : FilterHeight;
 
     /// <summary>Output pixels of which a depthwise convolution interleaves a vector of channels at a time.</summary>
-    internal int DepthwisePixels(int count) => Pixels(count, DepthwiseEntry * ((FilterHeight + 1) / 2));
+    internal int DepthwisePixels(int count) => Pixels(count, 2 * DepthwiseColumn * DepthwiseSlots, 2 * Scratch);
 
-    /// <summary>Entries of a depthwise convolution: interleaved columns under the windows of some pixels.</summary>
-    internal int DepthwiseEntries(int pixels) => (FilterHeight + 1) / 2 * (Columns(pixels) + 1);
+    /// <summary>Bytes of a depthwise convolution's entries, the interleaved columns under the windows of some pixels: two planes for each pair of rows.</summary>
+    /// <remarks>Vectors of several pixels read up to three columns beyond the last window; a plane and its half are whole vectors.</remarks>
+    internal int DepthwiseEntries(int pixels) =>
+        2 * DepthwiseSlots * ((((Columns(pixels) + 4) * DepthwiseColumn) + (2 * Alignment) - 1) / (2 * Alignment) * (2 * Alignment));
+
+    // Bytes of a column in a plane: two of each channel, of 32 channels at most; a vector takes several pixels of 8 or 16 channels.
+    private int DepthwiseColumn => InputChannels is 8 or 16 ? 2 * InputChannels : DepthwiseEntry / 2;
+
+    /// <summary>Pairs of rows that a depthwise convolution keeps: those under a window, and the next one where output rows need one more at a time.</summary>
+    internal int DepthwiseSlots => ((FilterHeight + 1) / 2) + (DepthwiseRowsAtOnce * StrideY == 2 ? 1 : 0);
 
     /// <summary>Pairs of taps of a depthwise convolution: of two rows, of two columns in a filter of one row.</summary>
     internal int DepthwisePairs => FilterHeight == 1 ? (FilterWidth + 1) / 2 : (FilterHeight + 1) / 2 * FilterWidth;
@@ -40,12 +53,21 @@ readonly record struct ConvolutionShape(
     /// <summary>Output rows of a depthwise convolution that share entries: an odd number of filter rows has a place left for one more.</summary>
     internal int DepthwiseRowsAtOnce => StrideY == 1 && FilterHeight % 2 == 1 && FilterHeight > 1 ? 2 : 1;
 
-    /// <summary>Bytes of an entry with the most channels.</summary>
+    /// <summary>Bytes of two vectors with the most channels: of an interleaved column, of the weights of a pair of taps.</summary>
     internal const int DepthwiseEntry = 128;
+
+    /// <summary>Pairs of vectors that a depthwise convolution keeps to requantise a block of channels.</summary>
+    internal const int DepthwiseFactors = 3;
+
+    // Bytes that describe a pair of taps.
+    private const int DepthwiseTap = 20;
+
+    /// <summary>Bytes of the widest vector.</summary>
+    internal const int Alignment = 64;
 
     /// <summary>Bytes of stack that a convolution takes for some output rows, each of <paramref name="pixels"/> as the kernel sees it.</summary>
     internal int ConvolutionScratch(int pixels, int rows) =>
-        2 * (((RunsDown(rows) ? Rows(rows) * Columns(OutputWidth) : FilterHeight * Columns(ConvolutionPixels(pixels))) * InputChannels) + 1);
+        2 * (((RunsDown(rows) ? Rows(rows) * Columns(OutputWidth) : ConvolutionRows(pixels, rows) * Columns(ConvolutionPixels(pixels))) * InputChannels) + 3);
 
     /// <summary>True when tiles of pixels below each other leave less over than those of neighbours, and all rows fit into the memory.</summary>
     internal bool RunsDown(int rows) =>
@@ -55,7 +77,9 @@ readonly record struct ConvolutionShape(
     internal int Rows(int outputRows) => ((outputRows - 1) * StrideY) + FilterHeight;
 
     /// <summary>Bytes of stack that a depthwise convolution takes for windows of <paramref name="count"/> pixels.</summary>
-    internal int DepthwiseScratch(int count) => (DepthwiseEntries(DepthwisePixels(count)) * DepthwiseEntry) + (DepthwiseRowsAtOnce * DepthwisePairs * (DepthwiseEntry + 12)) + 32;
+    internal int DepthwiseScratch(int count) =>
+        Alignment + DepthwiseEntries(DepthwisePixels(count)) + (((DepthwiseRowsAtOnce * DepthwisePairs) + DepthwiseFactors) * DepthwiseEntry)
+        + (DepthwiseRowsAtOnce * DepthwisePairs * DepthwiseTap) + 32;
 
     /// <summary>Columns under the windows of neighbouring pixels.</summary>
     internal int Columns(int pixels) => ((pixels - 1) * StrideX) + FilterWidth;
@@ -92,9 +116,9 @@ readonly record struct ConvolutionShape(
     }
 
     // All pixels, or whole tiles of them.
-    private int Pixels(int count, int columnBytes)
+    private int Pixels(int count, int columnBytes, int scratch)
     {
-        int pixels = Fitting(Scratch, columnBytes);
+        int pixels = Fitting(scratch, columnBytes);
         if (pixels < VectorTile) pixels = Math.Min(Fitting(MostScratch, columnBytes), VectorTile);
         if (pixels >= count) return count;
         int tile = pixels >= VectorTile ? VectorTile : pixels >= 4 ? 4 : 1;

@@ -201,16 +201,17 @@ public static partial class VectorKernels
         high = AdvSimd.AddPairwiseWideningAndAdd(high, AdvSimd.MultiplyWideningUpper(weights, x));
     }
 
-    // 8 channels of all rows, from channel c on: the rows under the windows are widened, then each tap is one multiplication.
+    // 8 channels of all rows: the rows under the windows are widened, then each tap is one multiplication.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void DepthwiseArm8(in DepthwiseLayer layer, int c)
+    private static void DepthwiseArm8(in DepthwiseLayer layer)
     {
+        int c = layer.Channel;
         ConvolutionShape shape = layer.Shape;
         int taps = shape.FilterHeight * shape.FilterWidth, rowLength = 8 * shape.Columns(layer.MostPixels);
         Span<short> weights = MemoryMarshal.Cast<byte, short>(layer.Weights).Slice(0, 8 * taps);
         Span<short> windows = MemoryMarshal.Cast<byte, short>(layer.Entries).Slice(0, shape.FilterHeight * rowLength);
         for (int t = 0; t < taps; t++) WidenArm8(ref layer.FilterAt(t, c)).StoreUnsafe(ref weights[8 * t]);
-        Vector128<int> start = Vector128.LoadUnsafe(ref layer.BiasAt(c)), start4 = Vector128.LoadUnsafe(ref layer.BiasAt(c), 4);
+        Vector128<int> start = Vector128.Create(layer.Bias.Slice(c, 4)), start4 = Vector128.Create(layer.Bias.Slice(c + 4, 4));
         Vector128<short> outside = Vector128.Create((short)layer.Outside);
         var factors = new FactorsArm(layer.Output, c);
         for (int y = layer.RowBegin; y < layer.RowEnd; y++)
@@ -219,7 +220,7 @@ public static partial class VectorKernels
             int pixels = Math.Min(layer.MostPixels, shape.OutputWidth - x), columns = shape.Columns(pixels), begin = (x * shape.StrideX) - shape.PadLeft;
             for (int ky = 0; ky < shape.FilterHeight; ky++)
             {
-                ref sbyte row = ref layer.InputAt((y * shape.StrideY) - shape.PadTop + ky, c, out nint step);
+                ref sbyte row = ref layer.InputAt((y * shape.StrideY) - shape.PadTop + ky, out nint step);
                 Span<short> to = windows.Slice(ky * rowLength, 8 * columns);
                 for (int j = 0; j < columns; j++)
                 {
@@ -229,7 +230,7 @@ public static partial class VectorKernels
                 }
             }
 
-            ref sbyte stored = ref layer.StoredAt(y, x, pixels, c);
+            ref sbyte stored = ref layer.StoredAt(y, 1, x);
             for (int pixel = 0; pixel < pixels; pixel++)
             {
                 Vector128<int> low = start, high = start4;

@@ -69,8 +69,9 @@ public static partial class VectorKernels
         int pairs = ((shape.FilterWidth * shape.InputChannels) + 1) / 2, taps = 2 * pairs * shape.FilterHeight;
         int most = shape.ConvolutionPixels(shape.OutputWidth), widenedRow = shape.Columns(most) * shape.InputChannels;
 
-        // An odd row of taps ends with a weight of 0, whose partner lies one element further.
-        Span<short> widened = stackalloc short[(shape.FilterHeight * widenedRow) + 1];
+        // A row of taps ends with weights of 0, whose partners lie up to three elements further.
+        int held = shape.ConvolutionRows(shape.OutputWidth, rowEnd - rowBegin);
+        Span<short> widened = stackalloc short[(held * widenedRow) + 3];
         var block = new Block
         {
             Output = requantization,
@@ -81,17 +82,24 @@ public static partial class VectorKernels
             RowBytes = 2 * widenedRow,
             OutputStep = channels,
         };
+
+        // The rows of the image that are widened, and the one that the block begins with.
+        int from = 0, until = 0, first = 0;
         for (int y = rowBegin; y < rowEnd; y++)
         {
+            int top = (y * shape.StrideY) - shape.PadTop, bottom = top + shape.FilterHeight;
             for (int x = 0; x < shape.OutputWidth; x += most)
             {
                 int pixels = Math.Min(most, shape.OutputWidth - x), columns = shape.Columns(pixels);
-                for (int ky = 0; ky < shape.FilterHeight; ky++)
+                if (y == rowBegin || most < shape.OutputWidth || bottom - from > held) from = until = top;
+                for (; until < bottom; until++)
                 {
-                    Span<short> to = widened.Slice(ky * widenedRow, columns * shape.InputChannels);
-                    WidenRow(input, inputTop, (y * shape.StrideY) - shape.PadTop + ky, (x * shape.StrideX) - shape.PadLeft, columns, shape, outside, to);
+                    Span<short> to = widened.Slice((until - from) * widenedRow, columns * shape.InputChannels);
+                    WidenRow(input, inputTop, until, (x * shape.StrideX) - shape.PadLeft, columns, shape, outside, to);
                 }
 
+                block.Input = ref Unsafe.AddByteOffset(ref block.Input, (top - from - first) * block.RowBytes);
+                first = top - from;
                 Span<sbyte> stored = output.Slice(((y - rowBegin) * outputRow) + (x * channels), pixels * channels);
                 for (int oc = 0; oc < channels; oc += 16) Sum(ref block, filter, bias, taps, oc, channels, stored, pixels);
             }
@@ -106,7 +114,7 @@ public static partial class VectorKernels
         int pixels = rowEnd - rowBegin, columns = shape.Columns(shape.OutputWidth);
         int pairs = ((shape.FilterWidth * shape.InputChannels) + 1) / 2, taps = 2 * pairs * shape.FilterHeight;
         int widenedRow = columns * shape.InputChannels, rows = shape.Rows(pixels);
-        Span<short> widened = stackalloc short[(rows * widenedRow) + 1];
+        Span<short> widened = stackalloc short[(rows * widenedRow) + 3];
         for (int row = 0; row < rows; row++)
         {
             Span<short> to = widened.Slice(row * widenedRow, widenedRow);
@@ -202,6 +210,13 @@ public static partial class VectorKernels
             return;
         }
 
+        if (Avx512BW.IsSupported && pixels >= 8)
+        {
+            Tiles8x8x2(block, 0, pixels / 8 * 8);
+            if (pixels % 8 > 0) Tiles8x8x2(block, pixels - 8, pixels);
+            return;
+        }
+
         int twelves = pixels / 12 * 12, left = pixels - twelves;
         if (twelves > 0) Tiles12x8(block, 0, twelves);
         if (left > 8 && twelves > 0)
@@ -227,10 +242,12 @@ public static partial class VectorKernels
         nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
         Vector512<int> start = Vector512.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier512(block.Channel), n = block.Output.Right512(block.Channel);
         start = Avx512F.Add(start, start);
-        Vector512<int> oddM = Avx512F.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
-        Vector512<int> zeroPoint = Vector512.Create(block.Output.ZeroPoint);
-        Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
-        int stored = block.Stored;
+        Vector512<int> oddM = Odd(m), odds = OddLanes512;
+        Vector512<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
+        bool isSigned = block.Output.IsSigned;
+        Vector512<short> zeroPoint = Vector512.Create((short)block.Output.ZeroPoint);
+        Vector512<sbyte> min = Vector512.Create((sbyte)block.Output.Min), max = Vector512.Create((sbyte)block.Output.Max);
+        int stored = block.Stored, outputStep = block.OutputStep;
         for (int pixel = first; pixel < end; pixel += 12)
         {
             ref byte a = ref Unsafe.AddByteOffset(ref block.Input, pixel * step);
@@ -268,30 +285,21 @@ public static partial class VectorKernels
                 c = ref Unsafe.AddByteOffset(ref c, rowGap);
             }
 
-            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
-            Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc1, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc2, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc3, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc4, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc5, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc6, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc7, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc8, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc9, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc10, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc11, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * outputStep);
+            Store(
+                Scale(acc0, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc1, m, oddM, rounding, oddRounding, n, odds, isSigned),
+                Scale(acc2, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc3, m, oddM, rounding, oddRounding, n, odds, isSigned),
+                zeroPoint, min, max, stored, outputStep, ref output);
+            output = ref Unsafe.Add(ref output, 4 * outputStep);
+            Store(
+                Scale(acc4, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc5, m, oddM, rounding, oddRounding, n, odds, isSigned),
+                Scale(acc6, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc7, m, oddM, rounding, oddRounding, n, odds, isSigned),
+                zeroPoint, min, max, stored, outputStep, ref output);
+            output = ref Unsafe.Add(ref output, 4 * outputStep);
+            Store(
+                Scale(acc8, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc9, m, oddM, rounding, oddRounding, n, odds, isSigned),
+                Scale(acc10, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc11, m, oddM, rounding, oddRounding, n, odds, isSigned),
+                zeroPoint, min, max, stored, outputStep, ref output);
         }
     }
 
@@ -303,10 +311,12 @@ public static partial class VectorKernels
         nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
         Vector512<int> start = Vector512.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier512(block.Channel), n = block.Output.Right512(block.Channel);
         start = Avx512F.Add(start, start);
-        Vector512<int> oddM = Avx512F.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
-        Vector512<int> zeroPoint = Vector512.Create(block.Output.ZeroPoint);
-        Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
-        int stored = block.Stored;
+        Vector512<int> oddM = Odd(m), odds = OddLanes512;
+        Vector512<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
+        bool isSigned = block.Output.IsSigned;
+        Vector512<short> zeroPoint = Vector512.Create((short)block.Output.ZeroPoint);
+        Vector512<sbyte> min = Vector512.Create((sbyte)block.Output.Min), max = Vector512.Create((sbyte)block.Output.Max);
+        int stored = block.Stored, outputStep = block.OutputStep;
         for (int pixel = first; pixel < end; pixel += 8)
         {
             ref byte a = ref Unsafe.AddByteOffset(ref block.Input, pixel * step);
@@ -336,22 +346,16 @@ public static partial class VectorKernels
                 b = ref Unsafe.AddByteOffset(ref b, rowGap);
             }
 
-            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
-            Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc1, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc2, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc3, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc4, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc5, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc6, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc7, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * outputStep);
+            Store(
+                Scale(acc0, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc1, m, oddM, rounding, oddRounding, n, odds, isSigned),
+                Scale(acc2, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc3, m, oddM, rounding, oddRounding, n, odds, isSigned),
+                zeroPoint, min, max, stored, outputStep, ref output);
+            output = ref Unsafe.Add(ref output, 4 * outputStep);
+            Store(
+                Scale(acc4, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc5, m, oddM, rounding, oddRounding, n, odds, isSigned),
+                Scale(acc6, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc7, m, oddM, rounding, oddRounding, n, odds, isSigned),
+                zeroPoint, min, max, stored, outputStep, ref output);
         }
     }
 
@@ -363,10 +367,12 @@ public static partial class VectorKernels
         nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
         Vector512<int> start = Vector512.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier512(block.Channel), n = block.Output.Right512(block.Channel);
         start = Avx512F.Add(start, start);
-        Vector512<int> oddM = Avx512F.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
-        Vector512<int> zeroPoint = Vector512.Create(block.Output.ZeroPoint);
-        Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
-        int stored = block.Stored;
+        Vector512<int> oddM = Odd(m), odds = OddLanes512;
+        Vector512<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
+        bool isSigned = block.Output.IsSigned;
+        Vector512<short> zeroPoint = Vector512.Create((short)block.Output.ZeroPoint);
+        Vector512<sbyte> min = Vector512.Create((sbyte)block.Output.Min), max = Vector512.Create((sbyte)block.Output.Max);
+        int stored = block.Stored, outputStep = block.OutputStep;
         for (int pixel = first; pixel < end; pixel += 4)
         {
             ref byte a = ref Unsafe.AddByteOffset(ref block.Input, pixel * step);
@@ -388,14 +394,11 @@ public static partial class VectorKernels
                 a = ref Unsafe.AddByteOffset(ref a, rowGap);
             }
 
-            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
-            Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc1, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc2, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc3, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * outputStep);
+            Store(
+                Scale(acc0, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc1, m, oddM, rounding, oddRounding, n, odds, isSigned),
+                Scale(acc2, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc3, m, oddM, rounding, oddRounding, n, odds, isSigned),
+                zeroPoint, min, max, stored, outputStep, ref output);
         }
     }
 
@@ -407,7 +410,9 @@ public static partial class VectorKernels
         nint rowGap = block.RowBytes - (4 * block.Pairs);
         Vector512<int> start = Vector512.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier512(block.Channel), n = block.Output.Right512(block.Channel);
         start = Avx512F.Add(start, start);
-        Vector512<int> oddM = Avx512F.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
+        Vector512<int> oddM = Odd(m), odds = OddLanes512;
+        Vector512<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
+        bool isSigned = block.Output.IsSigned;
         Vector512<int> zeroPoint = Vector512.Create(block.Output.ZeroPoint);
         Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
         int stored = block.Stored;
@@ -442,8 +447,101 @@ public static partial class VectorKernels
 
             acc0 = Avx512F.Add(Avx512F.Add(acc0, acc1), Avx512F.Add(acc2, acc3));
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
-            Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc0, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
         }
+    }
+
+    // Eight channels of tiles of eight pixels, two pairs of taps at a time: even lanes sum the first pairs, odd lanes the second ones.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tiles8x8x2(in Block block, int first, int end)
+    {
+        nint step = block.PixelBytes, step2 = 2 * step, step3 = 3 * step;
+        nint rowGap = block.RowBytes - (8 * (block.Pairs / 2));
+        Vector256<int> bias = Vector256.LoadUnsafe(ref block.Bias), m8 = block.Output.Multiplier256(block.Channel), n8 = block.Output.Right256(block.Channel);
+        Vector512<int> start = Avx512F.ConvertToVector512UInt64(Avx2.Add(bias, bias).AsUInt32()).AsInt32(), m = Vector512.Create(m8, m8), n = Vector512.Create(n8, n8);
+        Vector512<int> oddM = Odd(m), odds = OddLanes512;
+        Vector512<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
+        bool isSigned = block.Output.IsSigned;
+        Vector512<short> zeroPoint = Vector512.Create((short)block.Output.ZeroPoint);
+        Vector512<sbyte> min = Vector512.Create((sbyte)block.Output.Min), max = Vector512.Create((sbyte)block.Output.Max);
+        Vector512<int> sides = Vector512.Create(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
+        int stored = block.Stored, outputStep = block.OutputStep, quads = block.Pairs / 2;
+        bool isOdd = (block.Pairs & 1) != 0;
+        for (int pixel = first; pixel < end; pixel += 8)
+        {
+            ref byte a = ref Unsafe.AddByteOffset(ref block.Input, pixel * step);
+            ref byte b = ref Unsafe.AddByteOffset(ref a, 4 * step);
+            ref sbyte w = ref block.Filter;
+            Vector512<int> acc0 = start, acc1 = start, acc2 = start, acc3 = start;
+            Vector512<int> acc4 = start, acc5 = start, acc6 = start, acc7 = start;
+            for (int row = block.Rows; row > 0; row--)
+            {
+                Vector512<short> weights;
+                for (int quad = quads; quad > 0; quad--)
+                {
+                    weights = Avx512F.PermuteVar16x32(Weights512(ref w).AsInt32(), sides).AsInt16();
+                    acc0 = Avx512F.Add(acc0, Avx512BW.MultiplyAddAdjacent(TwoPairs512(ref a), weights));
+                    acc1 = Avx512F.Add(acc1, Avx512BW.MultiplyAddAdjacent(TwoPairs512(ref Unsafe.AddByteOffset(ref a, step)), weights));
+                    acc2 = Avx512F.Add(acc2, Avx512BW.MultiplyAddAdjacent(TwoPairs512(ref Unsafe.AddByteOffset(ref a, step2)), weights));
+                    acc3 = Avx512F.Add(acc3, Avx512BW.MultiplyAddAdjacent(TwoPairs512(ref Unsafe.AddByteOffset(ref a, step3)), weights));
+                    acc4 = Avx512F.Add(acc4, Avx512BW.MultiplyAddAdjacent(TwoPairs512(ref b), weights));
+                    acc5 = Avx512F.Add(acc5, Avx512BW.MultiplyAddAdjacent(TwoPairs512(ref Unsafe.AddByteOffset(ref b, step)), weights));
+                    acc6 = Avx512F.Add(acc6, Avx512BW.MultiplyAddAdjacent(TwoPairs512(ref Unsafe.AddByteOffset(ref b, step2)), weights));
+                    acc7 = Avx512F.Add(acc7, Avx512BW.MultiplyAddAdjacent(TwoPairs512(ref Unsafe.AddByteOffset(ref b, step3)), weights));
+                    w = ref Unsafe.Add(ref w, 32);
+                    a = ref Unsafe.AddByteOffset(ref a, 8);
+                    b = ref Unsafe.AddByteOffset(ref b, 8);
+                }
+
+                if (isOdd)
+                {
+                    // The last pair alone: what lies behind it has the weight 0.
+                    weights = Avx512F.PermuteVar16x32(Avx512BW.ConvertToVector512Int16(Vector128.LoadUnsafe(ref w).ToVector256()).AsInt32(), sides).AsInt16();
+                    acc0 = Avx512F.Add(acc0, Avx512BW.MultiplyAddAdjacent(TwoPairs512(ref a), weights));
+                    acc1 = Avx512F.Add(acc1, Avx512BW.MultiplyAddAdjacent(TwoPairs512(ref Unsafe.AddByteOffset(ref a, step)), weights));
+                    acc2 = Avx512F.Add(acc2, Avx512BW.MultiplyAddAdjacent(TwoPairs512(ref Unsafe.AddByteOffset(ref a, step2)), weights));
+                    acc3 = Avx512F.Add(acc3, Avx512BW.MultiplyAddAdjacent(TwoPairs512(ref Unsafe.AddByteOffset(ref a, step3)), weights));
+                    acc4 = Avx512F.Add(acc4, Avx512BW.MultiplyAddAdjacent(TwoPairs512(ref b), weights));
+                    acc5 = Avx512F.Add(acc5, Avx512BW.MultiplyAddAdjacent(TwoPairs512(ref Unsafe.AddByteOffset(ref b, step)), weights));
+                    acc6 = Avx512F.Add(acc6, Avx512BW.MultiplyAddAdjacent(TwoPairs512(ref Unsafe.AddByteOffset(ref b, step2)), weights));
+                    acc7 = Avx512F.Add(acc7, Avx512BW.MultiplyAddAdjacent(TwoPairs512(ref Unsafe.AddByteOffset(ref b, step3)), weights));
+                    w = ref Unsafe.Add(ref w, 16);
+                }
+
+                a = ref Unsafe.AddByteOffset(ref a, rowGap);
+                b = ref Unsafe.AddByteOffset(ref b, rowGap);
+            }
+
+            Vector512<sbyte> bytes = Pack(
+                Scale(TwoPixels(acc0, acc1), m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(TwoPixels(acc2, acc3), m, oddM, rounding, oddRounding, n, odds, isSigned),
+                Scale(TwoPixels(acc4, acc5), m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(TwoPixels(acc6, acc7), m, oddM, rounding, oddRounding, n, odds, isSigned),
+                zeroPoint, min, max);
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * outputStep);
+            if (outputStep == 8)
+            {
+                bytes.StoreUnsafe(ref output);
+                continue;
+            }
+
+            for (int i = 0; i < 4; i++)
+            {
+                Vector128<long> two = bytes.GetLower().GetLower().AsInt64();
+                StorePart(two.ToScalar(), stored, ref output);
+                output = ref Unsafe.Add(ref output, outputStep);
+                StorePart(two.GetElement(1), stored, ref output);
+                output = ref Unsafe.Add(ref output, outputStep);
+                bytes = Avx512F.Shuffle4x128(bytes.AsInt64(), bytes.AsInt64(), 0b11_11_10_01).AsSByte();
+            }
+        }
+    }
+
+    // Sums of even and odd lanes of two pixels: eight channels of the first one, then of the second one.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> TwoPixels(Vector512<int> first, Vector512<int> second)
+    {
+        Vector512<int> evens = Vector512.Create(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+        return Avx512F.Add(
+            Avx512F.PermuteVar16x32x2(first, evens, second), Avx512F.PermuteVar16x32x2(first, Avx512F.Add(evens, Vector512<int>.One), second));
     }
 
     // Eight channels of tiles of twelve pixels.
@@ -454,10 +552,12 @@ public static partial class VectorKernels
         nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
         Vector256<int> start = Vector256.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier256(block.Channel), n = block.Output.Right256(block.Channel);
         start = Avx2.Add(start, start);
-        Vector256<int> oddM = Avx2.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
-        Vector256<int> zeroPoint = Vector256.Create(block.Output.ZeroPoint);
-        Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
-        int stored = block.Stored;
+        Vector256<int> oddM = Odd(m);
+        Vector256<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
+        bool isSigned = block.Output.IsSigned;
+        Vector256<short> zeroPoint = Vector256.Create((short)block.Output.ZeroPoint);
+        Vector256<sbyte> min = Vector256.Create((sbyte)block.Output.Min), max = Vector256.Create((sbyte)block.Output.Max);
+        int stored = block.Stored, outputStep = block.OutputStep;
         for (int pixel = first; pixel < end; pixel += 12)
         {
             ref byte a = ref Unsafe.AddByteOffset(ref block.Input, pixel * step);
@@ -495,30 +595,21 @@ public static partial class VectorKernels
                 c = ref Unsafe.AddByteOffset(ref c, rowGap);
             }
 
-            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
-            Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc1, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc2, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc3, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc4, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc5, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc6, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc7, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc8, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc9, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc10, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc11, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * outputStep);
+            Store(
+                Scale(acc0, m, oddM, rounding, oddRounding, n, isSigned), Scale(acc1, m, oddM, rounding, oddRounding, n, isSigned),
+                Scale(acc2, m, oddM, rounding, oddRounding, n, isSigned), Scale(acc3, m, oddM, rounding, oddRounding, n, isSigned),
+                zeroPoint, min, max, stored, outputStep, ref output);
+            output = ref Unsafe.Add(ref output, 4 * outputStep);
+            Store(
+                Scale(acc4, m, oddM, rounding, oddRounding, n, isSigned), Scale(acc5, m, oddM, rounding, oddRounding, n, isSigned),
+                Scale(acc6, m, oddM, rounding, oddRounding, n, isSigned), Scale(acc7, m, oddM, rounding, oddRounding, n, isSigned),
+                zeroPoint, min, max, stored, outputStep, ref output);
+            output = ref Unsafe.Add(ref output, 4 * outputStep);
+            Store(
+                Scale(acc8, m, oddM, rounding, oddRounding, n, isSigned), Scale(acc9, m, oddM, rounding, oddRounding, n, isSigned),
+                Scale(acc10, m, oddM, rounding, oddRounding, n, isSigned), Scale(acc11, m, oddM, rounding, oddRounding, n, isSigned),
+                zeroPoint, min, max, stored, outputStep, ref output);
         }
     }
 
@@ -530,10 +621,12 @@ public static partial class VectorKernels
         nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
         Vector256<int> start = Vector256.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier256(block.Channel), n = block.Output.Right256(block.Channel);
         start = Avx2.Add(start, start);
-        Vector256<int> oddM = Avx2.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
-        Vector256<int> zeroPoint = Vector256.Create(block.Output.ZeroPoint);
-        Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
-        int stored = block.Stored;
+        Vector256<int> oddM = Odd(m);
+        Vector256<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
+        bool isSigned = block.Output.IsSigned;
+        Vector256<short> zeroPoint = Vector256.Create((short)block.Output.ZeroPoint);
+        Vector256<sbyte> min = Vector256.Create((sbyte)block.Output.Min), max = Vector256.Create((sbyte)block.Output.Max);
+        int stored = block.Stored, outputStep = block.OutputStep;
         for (int pixel = first; pixel < end; pixel += 4)
         {
             ref byte a = ref Unsafe.AddByteOffset(ref block.Input, pixel * step);
@@ -555,14 +648,11 @@ public static partial class VectorKernels
                 a = ref Unsafe.AddByteOffset(ref a, rowGap);
             }
 
-            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
-            Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc1, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc2, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
-            output = ref Unsafe.Add(ref output, block.OutputStep);
-            Store(Scale(acc3, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            ref sbyte output = ref Unsafe.Add(ref block.First, pixel * outputStep);
+            Store(
+                Scale(acc0, m, oddM, rounding, oddRounding, n, isSigned), Scale(acc1, m, oddM, rounding, oddRounding, n, isSigned),
+                Scale(acc2, m, oddM, rounding, oddRounding, n, isSigned), Scale(acc3, m, oddM, rounding, oddRounding, n, isSigned),
+                zeroPoint, min, max, stored, outputStep, ref output);
         }
     }
 
@@ -574,7 +664,9 @@ public static partial class VectorKernels
         nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
         Vector256<int> start = Vector256.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier256(block.Channel), n = block.Output.Right256(block.Channel);
         start = Avx2.Add(start, start);
-        Vector256<int> oddM = Avx2.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
+        Vector256<int> oddM = Odd(m);
+        Vector256<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
+        bool isSigned = block.Output.IsSigned;
         Vector256<int> zeroPoint = Vector256.Create(block.Output.ZeroPoint);
         Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
         int stored = block.Stored;
@@ -597,7 +689,7 @@ public static partial class VectorKernels
             }
 
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
-            Store(Scale(acc0, m, oddM, rounding, n), zeroPoint, min, max, stored, ref output);
+            Store(Scale(acc0, m, oddM, rounding, oddRounding, n, isSigned), zeroPoint, min, max, stored, ref output);
         }
     }
 
@@ -694,6 +786,9 @@ public static partial class VectorKernels
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<short> Pair512(ref byte pair) => Vector512.Create(Unsafe.ReadUnaligned<int>(ref pair)).AsInt16();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<short> TwoPairs512(ref byte pairs) => Vector512.Create(Unsafe.ReadUnaligned<long>(ref pairs)).AsInt16();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<short> Weights512(ref sbyte pair) => Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref pair));

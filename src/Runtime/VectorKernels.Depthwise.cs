@@ -13,7 +13,7 @@ public static partial class VectorKernels
     /// <remarks>
     /// Taps go in pairs, those of two rows of the window (of two columns where it has one row): their values side by side are what
     /// one instruction multiplies and adds. Interleaving works inside lanes of 128 bits; packing the sums puts the channels back
-    /// in order.
+    /// in order. Two rows side by side serve the output rows above and below them, and stay until no window needs them.
     /// </remarks>
     /// <param name="input">Rows of the image from <paramref name="inputTop"/> on, NHWC.</param>
     /// <param name="inputTop">The image's row at the beginning of <paramref name="input"/>.</param>
@@ -47,9 +47,10 @@ public static partial class VectorKernels
         ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside,
         ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, in Requantization requantization)
     {
-        int channels = shape.InputChannels, most = shape.DepthwisePixels(shape.OutputWidth), entries = shape.DepthwiseEntries(most);
-        int rowsAtOnce = shape.DepthwiseRowsAtOnce, pairs = shape.DepthwisePairs;
-        Span<byte> memory = stackalloc byte[(entries + (rowsAtOnce * pairs)) * ConvolutionShape.DepthwiseEntry];
+        int channels = shape.InputChannels, most = shape.DepthwisePixels(shape.OutputWidth), rowsAtOnce = shape.DepthwiseRowsAtOnce, taps = rowsAtOnce * shape.DepthwisePairs;
+        int entries = shape.DepthwiseEntries(most), slots = shape.DepthwiseSlots;
+        Span<byte> memory = stackalloc byte[ConvolutionShape.Alignment + entries + ((taps + ConvolutionShape.DepthwiseFactors) * ConvolutionShape.DepthwiseEntry)];
+        memory = memory.Slice(Misalignment(memory));
         Span<sbyte> border = stackalloc sbyte[32];
         border.Fill(outside);
         var layer = new DepthwiseLayer
@@ -59,176 +60,761 @@ public static partial class VectorKernels
             InputTop = inputTop,
             Stored = output,
             RowBegin = rowBegin,
-            RowEnd = rowEnd,
             Border = border,
             Outside = outside,
             Filter = filter,
             Bias = bias,
             Output = requantization,
-            Entries = memory.Slice(0, entries * ConvolutionShape.DepthwiseEntry),
-            Weights = memory.Slice(entries * ConvolutionShape.DepthwiseEntry),
-            Taps = stackalloc (int, int, int)[rowsAtOnce * pairs],
-            Pairs = pairs,
+            Entries = memory.Slice(0, entries),
+            Factors = memory.Slice(entries, ConvolutionShape.DepthwiseFactors * ConvolutionShape.DepthwiseEntry),
+            Weights = memory.Slice(entries + (ConvolutionShape.DepthwiseFactors * ConvolutionShape.DepthwiseEntry)),
+            Taps = stackalloc DepthwiseTap[taps],
             RowsAtOnce = rowsAtOnce,
             MostPixels = most,
             PairRows = (shape.FilterHeight + 1) / 2,
-            RowEntries = shape.Columns(most) + 1,
+            Slots = slots,
+            RowBytes = entries / slots,
+            PlaneBytes = entries / slots / 2,
         };
-        for (int t = 0; t < layer.Taps.Length; t++) layer.Taps[t] = layer.TapsOf(t % pairs, t / pairs);
+        layer.FindTaps();
+
+        // An image that the second-level cache does not hold is read once: some rows of all channels, then the next ones.
+        int rowBytes = shape.StrideY * shape.InputWidth * channels, band = (rowEnd - rowBegin) * rowBytes > MostCached ? Math.Max(8, MostCached / 2 / rowBytes & ~1) : rowEnd - rowBegin;
+        for (; layer.RowBegin < rowEnd; layer.RowBegin += band)
+        {
+            layer.RowEnd = Math.Min(rowEnd, layer.RowBegin + band);
+            DepthwiseBlocks(ref layer);
+            layer.Stored = layer.Stored.Slice((layer.RowEnd - layer.RowBegin) * shape.OutputWidth * channels);
+        }
+    }
+
+    private const int MostCached = 512 * 1024;
+
+    private static void DepthwiseBlocks(ref DepthwiseLayer layer)
+    {
+        ref readonly ConvolutionShape shape = ref layer.Shape;
+        int channels = shape.InputChannels, c = 0;
 
         // What is left of a block is computed as part of a block that ends with the last channel.
-        int c = 0;
-        if (Avx512BW.IsSupported && (channels == 16 || (channels == 8 && shape.StrideX == 1)))
+        if (Avx512BW.IsSupported)
         {
-            DepthwiseNarrow(layer);
-            return;
+            // Where a vector takes several pixels, a row of them is one sequence of values.
+            bool isRow = shape.FilterHeight > 1 && layer.MostPixels == shape.OutputWidth
+                && Math.Min(shape.InputWidth, shape.Columns(shape.OutputWidth) - shape.PadLeft) * channels >= 32;
+            if (isRow && channels == 8 && shape.StrideX == 1)
+            {
+                Depthwise(ref layer, 32, 0, 0, pixels: 4);
+                return;
+            }
+
+            if (isRow && channels == 16 && shape.StrideX <= 2)
+            {
+                Depthwise(ref layer, 32, 0, 0, pixels: 2);
+                return;
+            }
+
+            // Fewer than 32 channels: the first sixteen and the last sixteen.
+            for (; channels - c > 16; c += 32) Depthwise(ref layer, 32, Math.Max(0, Math.Min(c, channels - 32)), Math.Min(c + 16, channels - 16), pixels: 1);
         }
 
-        if (Avx512BW.IsSupported && channels >= 32)
+        if (Avx2.IsSupported && channels > 8)
         {
-            for (; channels - c > 16; c += 32) Depthwise32(layer, Math.Min(c, channels - 32));
-        }
-
-        if (Avx2.IsSupported && channels >= 16)
-        {
-            for (; channels - c > 8; c += 16) Depthwise16(layer, Math.Min(c, channels - 16));
+            for (; c < channels; c += 16) Depthwise(ref layer, 16, Math.Max(0, Math.Min(c, channels - 16)), Math.Min(c + 8, channels - 8), pixels: 1);
         }
 
         if (channels >= 8)
         {
             for (; c < channels; c += 8)
             {
-                if (AdvSimd.Arm64.IsSupported) DepthwiseArm8(layer, Math.Min(c, channels - 8));
-                else Depthwise8(layer, Math.Min(c, channels - 8));
+                layer.Channel = Math.Min(c, channels - 8);
+                if (AdvSimd.Arm64.IsSupported) DepthwiseArm8(layer);
+                else Depthwise(ref layer, 8, layer.Channel, 0, pixels: 1);
             }
         }
 
         for (; c < channels; c++) Depthwise1(layer, c);
     }
 
-    // All of 8 or 16 channels: with a stride of 1 a row is one sequence of values, of which sixteen are computed at a time. An entry
-    // is one value with its partner.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void DepthwiseNarrow(in DepthwiseLayer layer)
-    {
-        const int Entry = 4, Lanes = 16;
-        ConvolutionShape shape = layer.Shape;
-        int channels = shape.InputChannels, rowBytes = layer.RowEntries * channels * Entry;
-        bool isEight = channels == 8;
-        Span<int> weights = MemoryMarshal.Cast<byte, int>(layer.Weights).Slice(0, layer.Taps.Length * Lanes);
-        Vector512<int> outside = Vector512.Create((int)layer.Outside), lowHalf = Vector512.Create(0xFFFF);
-        for (int t = 0; t < layer.Taps.Length; t++)
-        {
-            (int tap, int partner, _) = layer.Taps[t];
-            Vector512<int> w0 = tap < 0 ? Vector512<int>.Zero : Sixteen(ref layer.FilterAt(tap, 0), isEight);
-            Vector512<int> w1 = partner < 0 ? Vector512<int>.Zero : Sixteen(ref layer.FilterAt(partner, 0), isEight);
-            Vector512.ConditionalSelect(lowHalf, Avx512F.Add(w0, w0), Avx512F.ShiftLeftLogical(w1, 17)).StoreUnsafe(ref weights[t * Lanes]);
-        }
+    // Bytes from the beginning of some memory on the stack, which does not move, to the next boundary of a vector.
+    private static int Misalignment(Span<byte> memory) =>
+        (int)-Unsafe.ByteOffset(ref Unsafe.NullRef<byte>(), ref MemoryMarshal.GetReference(memory)) & (ConvolutionShape.Alignment - 1);
 
-        Vector256<int> bias = Vector256.LoadUnsafe(ref layer.BiasAt(0));
-        Vector512<int> start = Vector512.Create(bias, isEight ? bias : Vector256.LoadUnsafe(ref layer.BiasAt(8)));
-        start = Avx512F.Add(start, start);
-        Vector512<int> m = Vector512.Create(layer.Output.Multiplier256(0), layer.Output.Multiplier256(isEight ? 0 : 8));
-        Vector512<int> n = Vector512.Create(layer.Output.Right256(0), layer.Output.Right256(isEight ? 0 : 8));
-        Vector512<int> oddM = Avx512F.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n), zeroPoint = Vector512.Create(layer.Output.ZeroPoint);
-        Vector128<sbyte> min = Vector128.Create((sbyte)layer.Output.Min), max = Vector128.Create((sbyte)layer.Output.Max);
-        nint step = (channels == Lanes ? shape.StrideX : 1) * Lanes * Entry;
-        for (int y = layer.RowBegin; y < layer.RowEnd; y += layer.RowsAtOnce)
+    // All rows of a vector of channels: in each half, those from a channel on, or all of several pixels.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Depthwise(ref DepthwiseLayer layer, int lanes, int channel, int halfChannel, int pixels)
+    {
+        ref readonly ConvolutionShape shape = ref layer.Shape;
+        layer.Channel = channel;
+        layer.HalfChannel = halfChannel;
+        layer.Together = pixels;
+        layer.ColumnBytes = 2 * lanes / pixels;
+        layer.IsSplit = pixels > 1 && shape.StrideX == 2;
+        Prepare(ref layer, lanes);
+
+        bool is3x3 = shape.FilterHeight == 3 && shape.FilterWidth == 3;
+        int shift = shape.FilterHeight == 1 ? 1 : 0;
         for (int x = 0; x < shape.OutputWidth; x += layer.MostPixels)
         {
-            int rowsAtOnce = Math.Min(layer.RowsAtOnce, layer.RowEnd - y), pixels = Math.Min(layer.MostPixels, shape.OutputWidth - x);
-            ref byte entries = ref MemoryMarshal.GetReference(layer.Entries);
-            for (int pair = 0; pair < layer.PairRows; pair++)
+            int count = Math.Min(layer.MostPixels, shape.OutputWidth - x), columns = shape.Columns(count);
+            layer.Begin = (x * shape.StrideX) - shape.PadLeft;
+            layer.InsideBegin = Math.Clamp(-layer.Begin, 0, columns);
+            layer.InsideEnd = Math.Clamp(Math.Min(shape.InputWidth - layer.Begin, columns) - shift, layer.InsideBegin, columns);
+            Surround(layer, columns);
+
+            // Pair i of rows is in slot (first + i) mod Slots. What the next rows need more is interleaved before, so that it is in the cache when it is read.
+            int first = 0, built = 0;
+            for (int y = layer.RowBegin; y < layer.RowEnd; y += layer.RowsAtOnce)
             {
-                PairOfRows rows = layer.RowsOf(pair, y, rowsAtOnce, x, pixels, 0);
-                Span<int> to = MemoryMarshal.Cast<byte, int>(layer.Entries.Slice(pair * rowBytes, rowBytes));
-                int begin = rows.InsideBegin * channels, end = rows.InsideEnd * channels, i = begin;
-                nint shift = rows.Begin * channels;
-                bool hasUpper = rows.UpperStep > 0, hasLower = rows.LowerStep > 0;
-                for (; i <= end - Lanes; i += Lanes)
+                int top = (y * shape.StrideY) - shape.PadTop, last = y + layer.RowsAtOnce < layer.RowEnd ? layer.Slots : layer.PairRows;
+                for (int pair = built; pair < last; pair++) Interleave(layer, lanes, top + (2 * pair), columns, ref layer.Slot(first + pair));
+
+                int rows = Math.Min(layer.RowsAtOnce, layer.RowEnd - y);
+                ref sbyte stored = ref layer.StoredAt(y, rows, x);
+                if (is3x3)
                 {
-                    Vector512<int> a = hasUpper ? Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref Unsafe.Add(ref rows.Upper, shift + i))) : outside;
-                    Vector512<int> b = hasLower ? Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref Unsafe.Add(ref rows.Lower, shift + i))) : outside;
-                    Vector512.ConditionalSelect(lowHalf, a, Avx512F.ShiftLeftLogical(b, 16)).StoreUnsafe(ref to[i]);
+                    ref byte upper = ref layer.Slot(first), lower = ref layer.Slot(first + 1);
+                    if (Avx512BW.IsSupported && lanes == 32) Rows3x3By32(layer, ref upper, ref lower, rows, count, ref stored);
+                    else if (Avx2.IsSupported && lanes == 16) Rows3x3By16(layer, ref upper, ref lower, rows, count, ref stored);
+                    else Rows3x3By8(layer, ref upper, ref lower, rows, count, ref stored);
+                }
+                else
+                {
+                    layer.PlaceTaps(first);
+                    if (Avx512BW.IsSupported && lanes == 32) RowsBy32(layer, rows, count, ref stored);
+                    else if (Avx2.IsSupported && lanes == 16) RowsBy16(layer, rows, count, ref stored);
+                    else RowsBy8(layer, rows, count, ref stored);
                 }
 
-                for (; i < end; i++) to[i] = Join(hasUpper ? Unsafe.Add(ref rows.Upper, shift + i) : layer.Outside, hasLower ? Unsafe.Add(ref rows.Lower, shift + i) : layer.Outside);
-                int last = rows.Columns * channels;
-                if (rows.Shift == 0)
-                {
-                    to.Slice(0, begin).Fill(Join(layer.Outside, layer.Outside));
-                    to.Slice(end, last - end).Fill(Join(layer.Outside, layer.Outside));
-                    continue;
-                }
-
-                for (int j = 0; j < begin; j++) to[j] = Border(j, rows, layer.Outside, channels);
-                for (int j = end; j < last; j++) to[j] = Border(j, rows, layer.Outside, channels);
-            }
-
-            for (int row = 0; row < rowsAtOnce; row++)
-            {
-                ref sbyte stored = ref layer.StoredAt(y + row, x, pixels, 0);
-                ref byte window = ref entries;
-                ReadOnlySpan<(int, int, int Entry)> taps = layer.Taps.Slice(row * layer.Pairs, layer.Pairs);
-                ref int rowWeights = ref weights[row * layer.Pairs * Lanes];
-                int left = pixels * channels;
-                if (shape.FilterHeight == 3 && shape.FilterWidth == 3)
-                {
-                    Vector512<short> w0 = Vector512.LoadUnsafe(ref rowWeights).AsInt16(), w1 = Vector512.LoadUnsafe(ref rowWeights, 16).AsInt16();
-                    Vector512<short> w2 = Vector512.LoadUnsafe(ref rowWeights, 32).AsInt16(), w3 = Vector512.LoadUnsafe(ref rowWeights, 48).AsInt16();
-                    Vector512<short> w4 = Vector512.LoadUnsafe(ref rowWeights, 64).AsInt16(), w5 = Vector512.LoadUnsafe(ref rowWeights, 80).AsInt16();
-                    nint column = channels * Entry;
-                    for (; left > 0; left -= Lanes)
-                    {
-                        ref byte below = ref Unsafe.AddByteOffset(ref window, (nint)rowBytes);
-                        Vector512<int> acc = Avx512F.Add(start, Avx512BW.MultiplyAddAdjacent(At512(ref window), w0));
-                        acc = Avx512F.Add(acc, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.AddByteOffset(ref window, column)), w1));
-                        acc = Avx512F.Add(acc, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.AddByteOffset(ref window, 2 * column)), w2));
-                        Vector512<int> more = Avx512BW.MultiplyAddAdjacent(At512(ref below), w3);
-                        more = Avx512F.Add(more, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.AddByteOffset(ref below, column)), w4));
-                        more = Avx512F.Add(more, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.AddByteOffset(ref below, 2 * column)), w5));
-                        Store(Scale(Avx512F.Add(acc, more), m, oddM, rounding, n), zeroPoint, min, max, Math.Min(Lanes, left), ref stored);
-                        stored = ref Unsafe.Add(ref stored, Lanes);
-                        window = ref Unsafe.AddByteOffset(ref window, step);
-                    }
-
-                    continue;
-                }
-
-                for (; left > 0; left -= Lanes)
-                {
-                    Vector512<int> acc = start;
-                    ref int w = ref rowWeights;
-                    for (int t = 0; t < taps.Length; t++)
-                    {
-                        ref byte entry = ref Unsafe.AddByteOffset(ref window, (nint)taps[t].Entry * channels * Entry);
-                        acc = Avx512F.Add(acc, Avx512BW.MultiplyAddAdjacent(At512(ref entry), Vector512.LoadUnsafe(ref w).AsInt16()));
-                        w = ref Unsafe.Add(ref w, Lanes);
-                    }
-
-                    Store(Scale(acc, m, oddM, rounding, n), zeroPoint, min, max, Math.Min(Lanes, left), ref stored);
-                    stored = ref Unsafe.Add(ref stored, Lanes);
-                    window = ref Unsafe.AddByteOffset(ref window, step);
-                }
+                if (layer.Slots == layer.PairRows) continue;
+                first = first + 1 == layer.Slots ? 0 : first + 1;
+                built = layer.PairRows;
             }
         }
     }
 
-    // Sixteen values as int32, or eight twice.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> Sixteen(ref sbyte x, bool isEight) =>
-        Avx512F.ConvertToVector512Int32(isEight ? Vector128.Create(Eight(ref x)).AsSByte() : Vector128.LoadUnsafe(ref x));
-
-    private static int Join(int low, int high) => (high << 16) | (low & 0xFFFF);
-
-    // A value of a column of which a part lies outside the image, with its partner.
-    private static int Border(int j, in PairOfRows rows, int outside, int channels)
+    // Weights in pairs, and what a vector of channels needs to be requantised.
+    private static void Prepare(ref DepthwiseLayer layer, int lanes)
     {
-        int ix = rows.Begin + (j / channels), c = j % channels, partner = ix + rows.Shift;
-        int low = ix >= 0 && ix < rows.Width ? Unsafe.Add(ref rows.Upper, (ix * rows.UpperStep) + c) : outside;
-        int high = partner >= 0 && partner < rows.Width ? Unsafe.Add(ref rows.Lower, (ix * rows.LowerStep) + c) : outside;
-        return Join(low, high);
+        if (Avx512BW.IsSupported && lanes == 32) Prepare32(layer);
+        else if (Avx2.IsSupported && lanes == 16) Prepare16(layer);
+        else Prepare8(ref layer);
     }
+
+    // The columns outside the image, in all pairs of rows.
+    private static void Surround(in DepthwiseLayer layer, int columns)
+    {
+        Vector128<short> outside = Vector128.Create((short)layer.Outside);
+        for (int j = layer.InsideBegin > 0 ? 0 : layer.InsideEnd; j < columns; j = j + 1 == layer.InsideBegin ? layer.InsideEnd : j + 1)
+        {
+            ref byte entry = ref Unsafe.Add(ref MemoryMarshal.GetReference(layer.Entries), layer.ColumnAt(j));
+            for (int plane = 2 * layer.Slots; plane > 0; plane--)
+            {
+                for (int i = 0; i < layer.ColumnBytes; i += 16) outside.AsByte().StoreUnsafe(ref entry, (nuint)i);
+                entry = ref Unsafe.Add(ref entry, layer.PlaneBytes);
+            }
+        }
+    }
+
+    // The columns of two rows side by side, from image row y on.
+    private static void Interleave(in DepthwiseLayer layer, int lanes, int y, int columns, ref byte entries)
+    {
+        // No window of this call needs a row below the last one: any row will do, with the weight 0.
+        int shift = layer.Shape.FilterHeight == 1 ? 1 : 0;
+        ref sbyte upper = ref layer.InputAt(y, out nint upperStep);
+        nint lowerStep = upperStep;
+        ref sbyte lower = ref Unsafe.Add(ref upper, shift * upperStep);
+        if (shift == 0 && y < layer.LastRow) lower = ref layer.InputAt(y + 1, out lowerStep);
+
+        nint begin = layer.Begin + layer.InsideBegin;
+        int inside = layer.InsideEnd - layer.InsideBegin;
+        if (shift > 0)
+        {
+            if (layer.InsideBegin > 0) Edge(layer, lanes, layer.InsideBegin - 1, columns, ref upper, upperStep, ref entries);
+            if (layer.InsideEnd < columns) Edge(layer, lanes, layer.InsideEnd, columns, ref upper, upperStep, ref entries);
+        }
+
+        upper = ref Unsafe.Add(ref upper, begin * upperStep);
+        lower = ref Unsafe.Add(ref lower, begin * lowerStep);
+        if (Avx512BW.IsSupported && layer.Together > 1)
+        {
+            InterleaveRow32(layer, ref upper, upperStep, ref lower, lowerStep, inside * layer.Shape.InputChannels, ref entries);
+            return;
+        }
+
+        ref byte entry = ref Unsafe.Add(ref entries, layer.InsideBegin * layer.ColumnBytes);
+        nint plane = layer.PlaneBytes, half = layer.HalfChannel - layer.Channel;
+        if (Avx512BW.IsSupported && lanes == 32) Interleave32(ref upper, upperStep, ref lower, lowerStep, half, inside, ref entry, plane);
+        else if (Avx2.IsSupported && lanes == 16) Interleave16(ref upper, upperStep, ref lower, lowerStep, half, inside, ref entry, plane);
+        else Interleave8(ref upper, upperStep, ref lower, lowerStep, inside, ref entry, plane);
+    }
+
+    // A column of a flat window of which the value or its partner lies outside the image.
+    private static void Edge(in DepthwiseLayer layer, int lanes, int j, int columns, ref sbyte row, nint step, ref byte entries)
+    {
+        int ix = layer.Begin + j;
+        ref sbyte border = ref MemoryMarshal.GetReference(layer.Border);
+        ref sbyte a = ref (ix >= 0 && ix < layer.Shape.InputWidth ? ref Unsafe.Add(ref row, ix * step) : ref border);
+        ref sbyte b = ref (ix + 1 >= 0 && ix + 1 < layer.Shape.InputWidth && j + 1 < columns ? ref Unsafe.Add(ref row, (ix + 1) * step) : ref border);
+        ref byte entry = ref Unsafe.Add(ref entries, j * layer.ColumnBytes);
+        nint plane = layer.PlaneBytes, half = layer.HalfChannel - layer.Channel;
+
+        if (Avx512BW.IsSupported && lanes == 32)
+        {
+            Vector512<short> x = Widen32(ref a, half), z = Widen32(ref b, half);
+            Avx512BW.UnpackLow(x, z).AsByte().StoreUnsafe(ref entry);
+            Avx512BW.UnpackHigh(x, z).AsByte().StoreUnsafe(ref Unsafe.Add(ref entry, plane));
+        }
+        else if (Avx2.IsSupported && lanes == 16)
+        {
+            Vector256<short> x = Widen16(ref a, half), z = Widen16(ref b, half);
+            Avx2.UnpackLow(x, z).AsByte().StoreUnsafe(ref entry);
+            Avx2.UnpackHigh(x, z).AsByte().StoreUnsafe(ref Unsafe.Add(ref entry, plane));
+        }
+        else
+        {
+            Vector128<short> x = Widen8(ref a), z = Widen8(ref b);
+            Sse2.UnpackLow(x, z).AsByte().StoreUnsafe(ref entry);
+            Sse2.UnpackHigh(x, z).AsByte().StoreUnsafe(ref Unsafe.Add(ref entry, plane));
+        }
+    }
+
+    // ---- 32 channels: AVX-512BW ----
+
+    // Interleaved, the low vector has channels 0–3, 8–11, 16–19, 24–27 and the high one the others.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Prepare32(in DepthwiseLayer layer)
+    {
+        const int Half = 64, Entry = 2 * Half;
+        bool isEight = layer.Together == 4;
+        int c = layer.Channel, c16 = layer.HalfChannel;
+        ref byte weights = ref MemoryMarshal.GetReference(layer.Weights);
+        foreach (ref DepthwiseTap tap in layer.Taps)
+        {
+            // Doubled, so that the sums are.
+            Vector512<short> first = tap.First < 0 ? Vector512<short>.Zero : Filter32(ref layer.FilterAt(tap.First, c), c16 - c, isEight);
+            Vector512<short> second = tap.Second < 0 ? Vector512<short>.Zero : Filter32(ref layer.FilterAt(tap.Second, c), c16 - c, isEight);
+            first = Avx512BW.Add(first, first);
+            second = Avx512BW.Add(second, second);
+            Avx512BW.UnpackLow(first, second).AsByte().StoreUnsafe(ref weights);
+            Avx512BW.UnpackHigh(first, second).AsByte().StoreUnsafe(ref weights, Half);
+            weights = ref Unsafe.Add(ref weights, Entry);
+        }
+
+        Vector512<int> lowLanes = Vector512.Create(0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27), highLanes = Avx512F.Add(lowLanes, Vector512.Create(4));
+        Vector512<int> bias = Sixteen(layer.Bias, c, isEight), bias16 = Sixteen(layer.Bias, c16, isEight);
+        bias = Avx512F.Add(bias, bias);
+        bias16 = Avx512F.Add(bias16, bias16);
+        Vector512<int> m = isEight ? Vector512.Create(layer.Output.Multiplier256(c), layer.Output.Multiplier256(c)) : layer.Output.Multiplier512(c);
+        Vector512<int> n = isEight ? Vector512.Create(layer.Output.Right256(c), layer.Output.Right256(c)) : layer.Output.Right512(c);
+        Vector512<int> m16 = isEight ? m : layer.Output.Multiplier512(c16), n16 = isEight ? n : layer.Output.Right512(c16);
+        ref byte factors = ref MemoryMarshal.GetReference(layer.Factors);
+        Avx512F.PermuteVar16x32x2(bias, lowLanes, bias16).AsByte().StoreUnsafe(ref factors);
+        Avx512F.PermuteVar16x32x2(bias, highLanes, bias16).AsByte().StoreUnsafe(ref factors, Half);
+        Avx512F.PermuteVar16x32x2(m, lowLanes, m16).AsByte().StoreUnsafe(ref factors, 2 * Half);
+        Avx512F.PermuteVar16x32x2(m, highLanes, m16).AsByte().StoreUnsafe(ref factors, 3 * Half);
+        Avx512F.PermuteVar16x32x2(n, lowLanes, n16).AsByte().StoreUnsafe(ref factors, 4 * Half);
+        Avx512F.PermuteVar16x32x2(n, highLanes, n16).AsByte().StoreUnsafe(ref factors, 5 * Half);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<short> Filter32(ref sbyte x, nint half, bool isEight)
+    {
+        Vector128<sbyte> low = isEight ? Vector128.Create(Eight(ref x)).AsSByte() : Vector128.LoadUnsafe(ref x);
+        return Avx512BW.ConvertToVector512Int16(Vector256.Create(low, isEight ? low : Vector128.LoadUnsafe(ref Unsafe.Add(ref x, half))));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> Sixteen(ReadOnlySpan<int> values, int c, bool isEight)
+    {
+        if (!isEight) return Vector512.LoadUnsafe(ref MemoryMarshal.GetReference(values.Slice(c, 16)));
+        Vector256<int> eight = Vector256.LoadUnsafe(ref MemoryMarshal.GetReference(values.Slice(c, 8)));
+        return Vector512.Create(eight, eight);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<short> Widen32(ref sbyte x, nint half) =>
+        Avx512BW.ConvertToVector512Int16(Vector256.Create(Vector128.LoadUnsafe(ref x), Vector128.LoadUnsafe(ref Unsafe.Add(ref x, half))));
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Interleave32(
+        ref sbyte upper, nint upperStep, ref sbyte lower, nint lowerStep, nint half, int columns, ref byte entry, nint plane)
+    {
+        if (half == 16)
+        {
+            for (; columns > 0; columns--)
+            {
+                Interleave32(Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref upper)), Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref lower)), ref entry, plane);
+                upper = ref Unsafe.Add(ref upper, upperStep);
+                lower = ref Unsafe.Add(ref lower, lowerStep);
+                entry = ref Unsafe.Add(ref entry, 64);
+            }
+
+            return;
+        }
+
+        for (; columns > 0; columns--)
+        {
+            Interleave32(Widen32(ref upper, half), Widen32(ref lower, half), ref entry, plane);
+            upper = ref Unsafe.Add(ref upper, upperStep);
+            lower = ref Unsafe.Add(ref lower, lowerStep);
+            entry = ref Unsafe.Add(ref entry, 64);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Interleave32(Vector512<short> upper, Vector512<short> lower, ref byte entry, nint plane)
+    {
+        Avx512BW.UnpackLow(upper, lower).AsByte().StoreUnsafe(ref entry);
+        Avx512BW.UnpackHigh(upper, lower).AsByte().StoreUnsafe(ref Unsafe.AddByteOffset(ref entry, plane));
+    }
+
+    // Columns of which a vector takes several: so many values of two rows, 32 at a time; what is left as the last 32 of them.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void InterleaveRow32(in DepthwiseLayer layer, ref sbyte upper, nint upperStep, ref sbyte lower, nint lowerStep, int values, ref byte entries)
+    {
+        int channels = layer.Shape.InputChannels;
+        nint plane = layer.PlaneBytes, isUpper = upperStep > 0 ? 1 : 0, isLower = lowerStep > 0 ? 1 : 0;
+        for (nint i = 0; i < values; i += 32)
+        {
+            if (i > values - 32) i = values - 32;
+            Vector512<short> a = Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref Unsafe.Add(ref upper, i * isUpper)));
+            Vector512<short> b = Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref Unsafe.Add(ref lower, i * isLower)));
+            if (!layer.IsSplit)
+            {
+                Interleave32(a, b, ref Unsafe.AddByteOffset(ref entries, (layer.InsideBegin * layer.ColumnBytes) + (2 * i)), plane);
+                continue;
+            }
+
+            // Two columns of sixteen channels.
+            int column = layer.InsideBegin + ((int)i / channels);
+            ref byte left = ref Unsafe.Add(ref entries, layer.ColumnAt(column)), right = ref Unsafe.Add(ref entries, layer.ColumnAt(column + 1));
+            Vector512<short> low = Avx512BW.UnpackLow(a, b), high = Avx512BW.UnpackHigh(a, b);
+            low.GetLower().AsByte().StoreUnsafe(ref left);
+            low.GetUpper().AsByte().StoreUnsafe(ref right);
+            high.GetLower().AsByte().StoreUnsafe(ref Unsafe.AddByteOffset(ref left, plane));
+            high.GetUpper().AsByte().StoreUnsafe(ref Unsafe.AddByteOffset(ref right, plane));
+        }
+    }
+
+    // One or two output rows of a 3×3 window from the two pairs of rows that they share.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Rows3x3By32(in DepthwiseLayer layer, ref byte upper, ref byte lower, int rows, int pixels, ref sbyte stored)
+    {
+        const int Half = 64, Entry = 2 * Half;
+        ref byte factors = ref MemoryMarshal.GetReference(layer.Factors);
+        Vector512<int> startLow = At512(ref factors).AsInt32(), startHigh = At512(ref Unsafe.Add(ref factors, Half)).AsInt32();
+        Vector512<int> mLow = At512(ref Unsafe.Add(ref factors, 2 * Half)).AsInt32(), mHigh = At512(ref Unsafe.Add(ref factors, 3 * Half)).AsInt32();
+        Vector512<int> nLow = At512(ref Unsafe.Add(ref factors, 4 * Half)).AsInt32(), nHigh = At512(ref Unsafe.Add(ref factors, 5 * Half)).AsInt32();
+        Vector512<int> oddLow = Odd(mLow), oddHigh = Odd(mHigh), odds = OddLanes512;
+        Vector512<long> roundLow = RoundingOfEven(nLow), roundHigh = RoundingOfEven(nHigh), roundOddLow = RoundingOfEven(Odd(nLow)), roundOddHigh = RoundingOfEven(Odd(nHigh));
+        Vector512<short> zeroPoint = Vector512.Create((short)layer.Output.ZeroPoint);
+        Vector256<sbyte> min = Vector256.Create((sbyte)layer.Output.Min), max = Vector256.Create((sbyte)layer.Output.Max);
+        bool isSigned = layer.Output.IsSigned, isContiguous = layer.Together > 1 || layer.HalfChannel - layer.Channel == 16;
+        int channels = layer.Shape.InputChannels, bytes = layer.Together > 1 ? pixels * channels : 32 * pixels;
+        nint plane = layer.PlaneBytes, column1 = layer.ColumnAt(1), column2 = layer.ColumnAt(2), half = layer.HalfChannel - layer.Channel;
+        nint step = layer.Together > 1 ? Half : layer.Shape.StrideX * Half, storedStep = layer.Together > 1 ? 32 : channels;
+        for (int row = 0; row < rows; row++)
+        {
+            ref byte w = ref Unsafe.Add(ref MemoryMarshal.GetReference(layer.Weights), row * 6 * Entry);
+            Vector512<short> low0 = At512(ref w), high0 = At512(ref Unsafe.Add(ref w, 1 * Half));
+            Vector512<short> low1 = At512(ref Unsafe.Add(ref w, 2 * Half)), high1 = At512(ref Unsafe.Add(ref w, 3 * Half));
+            Vector512<short> low2 = At512(ref Unsafe.Add(ref w, 4 * Half)), high2 = At512(ref Unsafe.Add(ref w, 5 * Half));
+            Vector512<short> low3 = At512(ref Unsafe.Add(ref w, 6 * Half)), high3 = At512(ref Unsafe.Add(ref w, 7 * Half));
+            Vector512<short> low4 = At512(ref Unsafe.Add(ref w, 8 * Half)), high4 = At512(ref Unsafe.Add(ref w, 9 * Half));
+            Vector512<short> low5 = At512(ref Unsafe.Add(ref w, 10 * Half)), high5 = At512(ref Unsafe.Add(ref w, 11 * Half));
+            ref byte a = ref upper, b = ref lower;
+            ref sbyte output = ref Unsafe.Add(ref stored, row * layer.Shape.OutputWidth * channels);
+            for (int left = bytes; left > 0; left -= 32)
+            {
+                ref byte aHigh = ref Unsafe.AddByteOffset(ref a, plane), bHigh = ref Unsafe.AddByteOffset(ref b, plane);
+                Vector512<int> low = Avx512F.Add(startLow, Avx512BW.MultiplyAddAdjacent(At512(ref a), low0));
+                Vector512<int> high = Avx512F.Add(startHigh, Avx512BW.MultiplyAddAdjacent(At512(ref aHigh), high0));
+                low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.AddByteOffset(ref a, column1)), low1));
+                high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.AddByteOffset(ref aHigh, column1)), high1));
+                low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.AddByteOffset(ref a, column2)), low2));
+                high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.AddByteOffset(ref aHigh, column2)), high2));
+                low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref b), low3));
+                high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref bHigh), high3));
+                low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.AddByteOffset(ref b, column1)), low4));
+                high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.AddByteOffset(ref bHigh, column1)), high4));
+                low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.AddByteOffset(ref b, column2)), low5));
+                high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.AddByteOffset(ref bHigh, column2)), high5));
+                low = Scale(low, mLow, oddLow, roundLow, roundOddLow, nLow, odds, isSigned);
+                high = Scale(high, mHigh, oddHigh, roundHigh, roundOddHigh, nHigh, odds, isSigned);
+                Vector256<sbyte> y = Avx512BW.ConvertToVector256SByteWithSaturation(Avx512BW.AddSaturate(Avx512BW.PackSignedSaturate(low, high), zeroPoint));
+                y = Avx2.Min(Avx2.Max(y, min), max);
+                if (isContiguous && left >= 32) y.StoreUnsafe(ref output);
+                else StoreHalves(y, half, left, ref output);
+                output = ref Unsafe.Add(ref output, storedStep);
+                a = ref Unsafe.AddByteOffset(ref a, step);
+                b = ref Unsafe.AddByteOffset(ref b, step);
+            }
+        }
+    }
+
+    // One or two output rows of any window.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void RowsBy32(in DepthwiseLayer layer, int rows, int pixels, ref sbyte stored)
+    {
+        const int Half = 64, Entry = 2 * Half;
+        ref byte factors = ref MemoryMarshal.GetReference(layer.Factors);
+        Vector512<int> startLow = At512(ref factors).AsInt32(), startHigh = At512(ref Unsafe.Add(ref factors, Half)).AsInt32();
+        Vector512<int> mLow = At512(ref Unsafe.Add(ref factors, 2 * Half)).AsInt32(), mHigh = At512(ref Unsafe.Add(ref factors, 3 * Half)).AsInt32();
+        Vector512<int> nLow = At512(ref Unsafe.Add(ref factors, 4 * Half)).AsInt32(), nHigh = At512(ref Unsafe.Add(ref factors, 5 * Half)).AsInt32();
+        Vector512<int> oddLow = Odd(mLow), oddHigh = Odd(mHigh), odds = OddLanes512;
+        Vector512<long> roundLow = RoundingOfEven(nLow), roundHigh = RoundingOfEven(nHigh), roundOddLow = RoundingOfEven(Odd(nLow)), roundOddHigh = RoundingOfEven(Odd(nHigh));
+        Vector512<short> zeroPoint = Vector512.Create((short)layer.Output.ZeroPoint);
+        Vector256<sbyte> min = Vector256.Create((sbyte)layer.Output.Min), max = Vector256.Create((sbyte)layer.Output.Max);
+        bool isSigned = layer.Output.IsSigned, isContiguous = layer.Together > 1 || layer.HalfChannel - layer.Channel == 16;
+        int channels = layer.Shape.InputChannels, bytes = layer.Together > 1 ? pixels * channels : 32 * pixels;
+        nint plane = layer.PlaneBytes, half = layer.HalfChannel - layer.Channel;
+        nint step = layer.Together > 1 ? Half : layer.Shape.StrideX * Half, storedStep = layer.Together > 1 ? 32 : channels;
+        int pairs = layer.Taps.Length / layer.RowsAtOnce;
+        for (int row = 0; row < rows; row++)
+        {
+            ReadOnlySpan<DepthwiseTap> taps = layer.Taps.Slice(row * pairs, pairs);
+            ref byte weights = ref Unsafe.Add(ref MemoryMarshal.GetReference(layer.Weights), row * pairs * Entry);
+            ref byte a = ref MemoryMarshal.GetReference(layer.Entries);
+            ref sbyte output = ref Unsafe.Add(ref stored, row * layer.Shape.OutputWidth * channels);
+            for (int left = bytes; left > 0; left -= 32)
+            {
+                Vector512<int> low = startLow, high = startHigh;
+                ref byte w = ref weights;
+                foreach (ref readonly DepthwiseTap tap in taps)
+                {
+                    ref byte entry = ref Unsafe.Add(ref a, tap.Offset);
+                    low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref entry), At512(ref w)));
+                    high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.AddByteOffset(ref entry, plane)), At512(ref Unsafe.Add(ref w, Half))));
+                    w = ref Unsafe.Add(ref w, Entry);
+                }
+
+                low = Scale(low, mLow, oddLow, roundLow, roundOddLow, nLow, odds, isSigned);
+                high = Scale(high, mHigh, oddHigh, roundHigh, roundOddHigh, nHigh, odds, isSigned);
+                Vector256<sbyte> y = Avx512BW.ConvertToVector256SByteWithSaturation(Avx512BW.AddSaturate(Avx512BW.PackSignedSaturate(low, high), zeroPoint));
+                y = Avx2.Min(Avx2.Max(y, min), max);
+                if (isContiguous && left >= 32) y.StoreUnsafe(ref output);
+                else StoreHalves(y, half, left, ref output);
+                output = ref Unsafe.Add(ref output, storedStep);
+                a = ref Unsafe.AddByteOffset(ref a, step);
+            }
+        }
+    }
+
+    // Thirty-two channels whose halves lie `half` apart, or the first `left` of those of several pixels.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreHalves(Vector256<sbyte> y, nint half, int left, ref sbyte output)
+    {
+        if (left >= 32)
+        {
+            y.GetLower().StoreUnsafe(ref output);
+            y.GetUpper().StoreUnsafe(ref Unsafe.Add(ref output, half));
+        }
+        else if (left >= 16)
+        {
+            y.GetLower().StoreUnsafe(ref output);
+            StorePart(y.GetUpper(), left - 16, ref Unsafe.Add(ref output, 16));
+        }
+        else
+        {
+            StorePart(y.GetLower(), left, ref output);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<short> At512(ref byte x) => Vector512.LoadUnsafe(ref x).AsInt16();
+
+    // ---- 16 channels: AVX2 ----
+
+    // Interleaved, the low vector has channels 0–3 and 8–11 and the high one the others.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Prepare16(in DepthwiseLayer layer)
+    {
+        const int Half = 32, Entry = 2 * Half;
+        int c = layer.Channel, c8 = layer.HalfChannel;
+        ref byte weights = ref MemoryMarshal.GetReference(layer.Weights);
+        foreach (ref DepthwiseTap tap in layer.Taps)
+        {
+            // Doubled, so that the sums are.
+            Vector256<short> first = tap.First < 0 ? Vector256<short>.Zero : Widen16(ref layer.FilterAt(tap.First, c), c8 - c);
+            Vector256<short> second = tap.Second < 0 ? Vector256<short>.Zero : Widen16(ref layer.FilterAt(tap.Second, c), c8 - c);
+            first = Avx2.Add(first, first);
+            second = Avx2.Add(second, second);
+            Avx2.UnpackLow(first, second).AsByte().StoreUnsafe(ref weights);
+            Avx2.UnpackHigh(first, second).AsByte().StoreUnsafe(ref weights, Half);
+            weights = ref Unsafe.Add(ref weights, Entry);
+        }
+
+        Vector256<int> bias = Vector256.Create(layer.Bias.Slice(c, 8)), bias8 = Vector256.Create(layer.Bias.Slice(c8, 8));
+        bias = Avx2.Add(bias, bias);
+        bias8 = Avx2.Add(bias8, bias8);
+        Vector256<int> m = layer.Output.Multiplier256(c), m8 = layer.Output.Multiplier256(c8), n = layer.Output.Right256(c), n8 = layer.Output.Right256(c8);
+        ref byte factors = ref MemoryMarshal.GetReference(layer.Factors);
+        Avx2.Permute2x128(bias, bias8, 0x20).AsByte().StoreUnsafe(ref factors);
+        Avx2.Permute2x128(bias, bias8, 0x31).AsByte().StoreUnsafe(ref factors, Half);
+        Avx2.Permute2x128(m, m8, 0x20).AsByte().StoreUnsafe(ref factors, 2 * Half);
+        Avx2.Permute2x128(m, m8, 0x31).AsByte().StoreUnsafe(ref factors, 3 * Half);
+        Avx2.Permute2x128(n, n8, 0x20).AsByte().StoreUnsafe(ref factors, 4 * Half);
+        Avx2.Permute2x128(n, n8, 0x31).AsByte().StoreUnsafe(ref factors, 5 * Half);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<short> Widen16(ref sbyte x, nint half) =>
+        Avx2.ConvertToVector256Int16(Vector128.Create(Eight(ref x), Eight(ref Unsafe.Add(ref x, half))).AsSByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Interleave16(
+        ref sbyte upper, nint upperStep, ref sbyte lower, nint lowerStep, nint half, int columns, ref byte entry, nint plane)
+    {
+        bool isContiguous = half == 8;
+        for (; columns > 0; columns--)
+        {
+            Vector256<short> a = isContiguous ? Avx2.ConvertToVector256Int16(Vector128.LoadUnsafe(ref upper)) : Widen16(ref upper, half);
+            Vector256<short> b = isContiguous ? Avx2.ConvertToVector256Int16(Vector128.LoadUnsafe(ref lower)) : Widen16(ref lower, half);
+            Avx2.UnpackLow(a, b).AsByte().StoreUnsafe(ref entry);
+            Avx2.UnpackHigh(a, b).AsByte().StoreUnsafe(ref Unsafe.AddByteOffset(ref entry, plane));
+            upper = ref Unsafe.Add(ref upper, upperStep);
+            lower = ref Unsafe.Add(ref lower, lowerStep);
+            entry = ref Unsafe.Add(ref entry, 32);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Rows3x3By16(in DepthwiseLayer layer, ref byte upper, ref byte lower, int rows, int pixels, ref sbyte stored)
+    {
+        const int Half = 32, Entry = 2 * Half;
+        ref byte factors = ref MemoryMarshal.GetReference(layer.Factors);
+        Vector256<int> startLow = At256(ref factors).AsInt32(), startHigh = At256(ref Unsafe.Add(ref factors, Half)).AsInt32();
+        Vector256<int> mLow = At256(ref Unsafe.Add(ref factors, 2 * Half)).AsInt32(), mHigh = At256(ref Unsafe.Add(ref factors, 3 * Half)).AsInt32();
+        Vector256<int> nLow = At256(ref Unsafe.Add(ref factors, 4 * Half)).AsInt32(), nHigh = At256(ref Unsafe.Add(ref factors, 5 * Half)).AsInt32();
+        Vector256<int> oddLow = Odd(mLow), oddHigh = Odd(mHigh);
+        Vector256<long> roundLow = RoundingOfEven(nLow), roundHigh = RoundingOfEven(nHigh), roundOddLow = RoundingOfEven(Odd(nLow)), roundOddHigh = RoundingOfEven(Odd(nHigh));
+        Vector256<short> zeroPoint = Vector256.Create((short)layer.Output.ZeroPoint);
+        Vector128<sbyte> min = Vector128.Create((sbyte)layer.Output.Min), max = Vector128.Create((sbyte)layer.Output.Max);
+        bool isSigned = layer.Output.IsSigned, isContiguous = layer.HalfChannel - layer.Channel == 8;
+        int channels = layer.Shape.InputChannels;
+        nint plane = layer.PlaneBytes, half = layer.HalfChannel - layer.Channel, step = layer.Shape.StrideX * Half;
+        for (int row = 0; row < rows; row++)
+        {
+            ref byte w = ref Unsafe.Add(ref MemoryMarshal.GetReference(layer.Weights), row * 6 * Entry);
+            Vector256<short> low0 = At256(ref w), high0 = At256(ref Unsafe.Add(ref w, 1 * Half));
+            Vector256<short> low1 = At256(ref Unsafe.Add(ref w, 2 * Half)), high1 = At256(ref Unsafe.Add(ref w, 3 * Half));
+            Vector256<short> low2 = At256(ref Unsafe.Add(ref w, 4 * Half)), high2 = At256(ref Unsafe.Add(ref w, 5 * Half));
+            Vector256<short> low3 = At256(ref Unsafe.Add(ref w, 6 * Half)), high3 = At256(ref Unsafe.Add(ref w, 7 * Half));
+            Vector256<short> low4 = At256(ref Unsafe.Add(ref w, 8 * Half)), high4 = At256(ref Unsafe.Add(ref w, 9 * Half));
+            Vector256<short> low5 = At256(ref Unsafe.Add(ref w, 10 * Half)), high5 = At256(ref Unsafe.Add(ref w, 11 * Half));
+            ref byte a = ref upper, b = ref lower;
+            ref sbyte output = ref Unsafe.Add(ref stored, row * layer.Shape.OutputWidth * channels);
+            for (int pixel = pixels; pixel > 0; pixel--)
+            {
+                ref byte aHigh = ref Unsafe.AddByteOffset(ref a, plane), bHigh = ref Unsafe.AddByteOffset(ref b, plane);
+                Vector256<int> low = Avx2.Add(startLow, Avx2.MultiplyAddAdjacent(At256(ref a), low0));
+                Vector256<int> high = Avx2.Add(startHigh, Avx2.MultiplyAddAdjacent(At256(ref aHigh), high0));
+                low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref a, Half)), low1));
+                high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref aHigh, Half)), high1));
+                low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref a, 2 * Half)), low2));
+                high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref aHigh, 2 * Half)), high2));
+                low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref b), low3));
+                high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref bHigh), high3));
+                low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref b, Half)), low4));
+                high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref bHigh, Half)), high4));
+                low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref b, 2 * Half)), low5));
+                high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref bHigh, 2 * Half)), high5));
+                low = Scale(low, mLow, oddLow, roundLow, roundOddLow, nLow, isSigned);
+                high = Scale(high, mHigh, oddHigh, roundHigh, roundOddHigh, nHigh, isSigned);
+                Vector256<short> words = Avx2.AddSaturate(Avx2.PackSignedSaturate(low, high), zeroPoint);
+                Vector128<sbyte> y = Sse2.PackSignedSaturate(words.GetLower(), words.GetUpper());
+                y = Sse41.Min(Sse41.Max(y, min), max);
+                if (isContiguous) y.StoreUnsafe(ref output);
+                else StoreHalves(y, half, ref output);
+                output = ref Unsafe.Add(ref output, channels);
+                a = ref Unsafe.AddByteOffset(ref a, step);
+                b = ref Unsafe.AddByteOffset(ref b, step);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void RowsBy16(in DepthwiseLayer layer, int rows, int pixels, ref sbyte stored)
+    {
+        const int Half = 32, Entry = 2 * Half;
+        ref byte factors = ref MemoryMarshal.GetReference(layer.Factors);
+        Vector256<int> startLow = At256(ref factors).AsInt32(), startHigh = At256(ref Unsafe.Add(ref factors, Half)).AsInt32();
+        Vector256<int> mLow = At256(ref Unsafe.Add(ref factors, 2 * Half)).AsInt32(), mHigh = At256(ref Unsafe.Add(ref factors, 3 * Half)).AsInt32();
+        Vector256<int> nLow = At256(ref Unsafe.Add(ref factors, 4 * Half)).AsInt32(), nHigh = At256(ref Unsafe.Add(ref factors, 5 * Half)).AsInt32();
+        Vector256<int> oddLow = Odd(mLow), oddHigh = Odd(mHigh);
+        Vector256<long> roundLow = RoundingOfEven(nLow), roundHigh = RoundingOfEven(nHigh), roundOddLow = RoundingOfEven(Odd(nLow)), roundOddHigh = RoundingOfEven(Odd(nHigh));
+        Vector256<short> zeroPoint = Vector256.Create((short)layer.Output.ZeroPoint);
+        Vector128<sbyte> min = Vector128.Create((sbyte)layer.Output.Min), max = Vector128.Create((sbyte)layer.Output.Max);
+        bool isSigned = layer.Output.IsSigned, isContiguous = layer.HalfChannel - layer.Channel == 8;
+        int channels = layer.Shape.InputChannels, pairs = layer.Taps.Length / layer.RowsAtOnce;
+        nint plane = layer.PlaneBytes, half = layer.HalfChannel - layer.Channel, step = layer.Shape.StrideX * Half;
+        for (int row = 0; row < rows; row++)
+        {
+            ReadOnlySpan<DepthwiseTap> taps = layer.Taps.Slice(row * pairs, pairs);
+            ref byte weights = ref Unsafe.Add(ref MemoryMarshal.GetReference(layer.Weights), row * pairs * Entry);
+            ref byte a = ref MemoryMarshal.GetReference(layer.Entries);
+            ref sbyte output = ref Unsafe.Add(ref stored, row * layer.Shape.OutputWidth * channels);
+            for (int pixel = pixels; pixel > 0; pixel--)
+            {
+                Vector256<int> low = startLow, high = startHigh;
+                ref byte w = ref weights;
+                foreach (ref readonly DepthwiseTap tap in taps)
+                {
+                    ref byte entry = ref Unsafe.Add(ref a, tap.Offset);
+                    low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref entry), At256(ref w)));
+                    high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.AddByteOffset(ref entry, plane)), At256(ref Unsafe.Add(ref w, Half))));
+                    w = ref Unsafe.Add(ref w, Entry);
+                }
+
+                low = Scale(low, mLow, oddLow, roundLow, roundOddLow, nLow, isSigned);
+                high = Scale(high, mHigh, oddHigh, roundHigh, roundOddHigh, nHigh, isSigned);
+                Vector256<short> words = Avx2.AddSaturate(Avx2.PackSignedSaturate(low, high), zeroPoint);
+                Vector128<sbyte> y = Sse2.PackSignedSaturate(words.GetLower(), words.GetUpper());
+                y = Sse41.Min(Sse41.Max(y, min), max);
+                if (isContiguous) y.StoreUnsafe(ref output);
+                else StoreHalves(y, half, ref output);
+                output = ref Unsafe.Add(ref output, channels);
+                a = ref Unsafe.AddByteOffset(ref a, step);
+            }
+        }
+    }
+
+    // Sixteen channels whose halves lie `half` apart.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreHalves(Vector128<sbyte> y, nint half, ref sbyte output)
+    {
+        Unsafe.WriteUnaligned(ref Unsafe.As<sbyte, byte>(ref output), y.AsInt64().ToScalar());
+        Unsafe.WriteUnaligned(ref Unsafe.As<sbyte, byte>(ref Unsafe.Add(ref output, half)), y.AsInt64().GetElement(1));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<short> At256(ref byte x) => Vector256.LoadUnsafe(ref x).AsInt16();
+
+    // ---- 8 channels: SSE4.1 ----
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Prepare8(ref DepthwiseLayer layer)
+    {
+        const int Half = 16, Entry = 2 * Half;
+        int c = layer.Channel;
+        ref byte weights = ref MemoryMarshal.GetReference(layer.Weights);
+        foreach (ref DepthwiseTap tap in layer.Taps)
+        {
+            // Doubled, so that the sums are.
+            Vector128<short> first = tap.First < 0 ? Vector128<short>.Zero : Widen8(ref layer.FilterAt(tap.First, c));
+            Vector128<short> second = tap.Second < 0 ? Vector128<short>.Zero : Widen8(ref layer.FilterAt(tap.Second, c));
+            first = Sse2.Add(first, first);
+            second = Sse2.Add(second, second);
+            Sse2.UnpackLow(first, second).AsByte().StoreUnsafe(ref weights);
+            Sse2.UnpackHigh(first, second).AsByte().StoreUnsafe(ref weights, Half);
+            weights = ref Unsafe.Add(ref weights, Entry);
+        }
+
+        Vector128<int> low = Vector128.Create(layer.Bias.Slice(c, 4)), high = Vector128.Create(layer.Bias.Slice(c + 4, 4));
+        ref byte factors = ref MemoryMarshal.GetReference(layer.Factors);
+        Sse2.Add(low, low).AsByte().StoreUnsafe(ref factors);
+        Sse2.Add(high, high).AsByte().StoreUnsafe(ref factors, Half);
+        layer.Factors128 = new Factors128(layer.Output, c, 8);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<short> Widen8(ref sbyte x) => Sse41.ConvertToVector128Int16(Vector128.CreateScalarUnsafe(Eight(ref x)).AsSByte());
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Interleave8(ref sbyte upper, nint upperStep, ref sbyte lower, nint lowerStep, int columns, ref byte entry, nint plane)
+    {
+        for (; columns > 0; columns--)
+        {
+            Vector128<short> a = Widen8(ref upper), b = Widen8(ref lower);
+            Sse2.UnpackLow(a, b).AsByte().StoreUnsafe(ref entry);
+            Sse2.UnpackHigh(a, b).AsByte().StoreUnsafe(ref Unsafe.AddByteOffset(ref entry, plane));
+            upper = ref Unsafe.Add(ref upper, upperStep);
+            lower = ref Unsafe.Add(ref lower, lowerStep);
+            entry = ref Unsafe.Add(ref entry, 16);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Rows3x3By8(in DepthwiseLayer layer, ref byte upper, ref byte lower, int rows, int pixels, ref sbyte stored)
+    {
+        const int Half = 16, Entry = 2 * Half;
+        ref byte factors = ref MemoryMarshal.GetReference(layer.Factors);
+        Vector128<int> startLow = At128(ref factors).AsInt32(), startHigh = At128(ref Unsafe.Add(ref factors, Half)).AsInt32();
+        Vector128<sbyte> min = Vector128.Create((sbyte)layer.Output.Min), max = Vector128.Create((sbyte)layer.Output.Max);
+        int channels = layer.Shape.InputChannels;
+        nint plane = layer.PlaneBytes, step = layer.Shape.StrideX * Half;
+        for (int row = 0; row < rows; row++)
+        {
+            ref byte w = ref Unsafe.Add(ref MemoryMarshal.GetReference(layer.Weights), row * 6 * Entry);
+            Vector128<short> low0 = At128(ref w), high0 = At128(ref Unsafe.Add(ref w, 1 * Half));
+            Vector128<short> low1 = At128(ref Unsafe.Add(ref w, 2 * Half)), high1 = At128(ref Unsafe.Add(ref w, 3 * Half));
+            Vector128<short> low2 = At128(ref Unsafe.Add(ref w, 4 * Half)), high2 = At128(ref Unsafe.Add(ref w, 5 * Half));
+            Vector128<short> low3 = At128(ref Unsafe.Add(ref w, 6 * Half)), high3 = At128(ref Unsafe.Add(ref w, 7 * Half));
+            Vector128<short> low4 = At128(ref Unsafe.Add(ref w, 8 * Half)), high4 = At128(ref Unsafe.Add(ref w, 9 * Half));
+            Vector128<short> low5 = At128(ref Unsafe.Add(ref w, 10 * Half)), high5 = At128(ref Unsafe.Add(ref w, 11 * Half));
+            ref byte a = ref upper, b = ref lower;
+            ref sbyte output = ref Unsafe.Add(ref stored, row * layer.Shape.OutputWidth * channels);
+            for (int pixel = pixels; pixel > 0; pixel--)
+            {
+                ref byte aHigh = ref Unsafe.AddByteOffset(ref a, plane), bHigh = ref Unsafe.AddByteOffset(ref b, plane);
+                Vector128<int> low = Sse2.Add(startLow, Sse2.MultiplyAddAdjacent(At128(ref a), low0));
+                Vector128<int> high = Sse2.Add(startHigh, Sse2.MultiplyAddAdjacent(At128(ref aHigh), high0));
+                low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref a, Half)), low1));
+                high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref aHigh, Half)), high1));
+                low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref a, 2 * Half)), low2));
+                high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref aHigh, 2 * Half)), high2));
+                low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref b), low3));
+                high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref bHigh), high3));
+                low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref b, Half)), low4));
+                high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref bHigh, Half)), high4));
+                low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref b, 2 * Half)), low5));
+                high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref bHigh, 2 * Half)), high5));
+                layer.Factors128.Store(low, high, layer.Output, layer.Channel, 8, min, max, ref output);
+                output = ref Unsafe.Add(ref output, channels);
+                a = ref Unsafe.AddByteOffset(ref a, step);
+                b = ref Unsafe.AddByteOffset(ref b, step);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void RowsBy8(in DepthwiseLayer layer, int rows, int pixels, ref sbyte stored)
+    {
+        const int Half = 16, Entry = 2 * Half;
+        ref byte factors = ref MemoryMarshal.GetReference(layer.Factors);
+        Vector128<int> startLow = At128(ref factors).AsInt32(), startHigh = At128(ref Unsafe.Add(ref factors, Half)).AsInt32();
+        Vector128<sbyte> min = Vector128.Create((sbyte)layer.Output.Min), max = Vector128.Create((sbyte)layer.Output.Max);
+        int channels = layer.Shape.InputChannels, pairs = layer.Taps.Length / layer.RowsAtOnce;
+        nint plane = layer.PlaneBytes, step = layer.Shape.StrideX * Half;
+        for (int row = 0; row < rows; row++)
+        {
+            ReadOnlySpan<DepthwiseTap> taps = layer.Taps.Slice(row * pairs, pairs);
+            ref byte weights = ref Unsafe.Add(ref MemoryMarshal.GetReference(layer.Weights), row * pairs * Entry);
+            ref byte a = ref MemoryMarshal.GetReference(layer.Entries);
+            ref sbyte output = ref Unsafe.Add(ref stored, row * layer.Shape.OutputWidth * channels);
+            for (int pixel = pixels; pixel > 0; pixel--)
+            {
+                Vector128<int> low = startLow, high = startHigh;
+                ref byte w = ref weights;
+                foreach (ref readonly DepthwiseTap tap in taps)
+                {
+                    ref byte entry = ref Unsafe.Add(ref a, tap.Offset);
+                    low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref entry), At128(ref w)));
+                    high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.AddByteOffset(ref entry, plane)), At128(ref Unsafe.Add(ref w, Half))));
+                    w = ref Unsafe.Add(ref w, Entry);
+                }
+
+                layer.Factors128.Store(low, high, layer.Output, layer.Channel, 8, min, max, ref output);
+                output = ref Unsafe.Add(ref output, channels);
+                a = ref Unsafe.AddByteOffset(ref a, step);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<short> At128(ref byte x) => Vector128.LoadUnsafe(ref x).AsInt16();
+
+    // ---- less than 8 channels ----
 
     private static void Depthwise1(in DepthwiseLayer layer, int c)
     {
@@ -240,436 +826,23 @@ public static partial class VectorKernels
             for (int ky = 0; ky < shape.FilterHeight; ky++)
             for (int kx = 0; kx < shape.FilterWidth; kx++)
             {
-                int ix = (x * shape.StrideX) - shape.PadLeft + kx;
-                int value = ix >= 0 && ix < shape.InputWidth ? Unsafe.Add(ref layer.InputAt((y * shape.StrideY) - shape.PadTop + ky, c, out nint step), ix * step) : layer.Outside;
+                int iy = (y * shape.StrideY) - shape.PadTop + ky, ix = (x * shape.StrideX) - shape.PadLeft + kx;
+                bool isInside = iy >= 0 && iy < shape.InputHeight && ix >= 0 && ix < shape.InputWidth;
+                int value = isInside ? layer.Input[((((iy - layer.InputTop) * shape.InputWidth) + ix) * shape.InputChannels) + c] : layer.Outside;
                 acc += value * layer.FilterAt((ky * shape.FilterWidth) + kx, c);
             }
 
             int scaled = FixedPoint.MultiplyAndShiftRight(acc, layer.Output.Multiplier(c), layer.Output.Right(c));
-            layer.StoredAt(y, x, 1, c) = (sbyte)FixedPoint.Clamp(scaled + layer.Output.ZeroPoint, layer.Output.Min, layer.Output.Max);
+            layer.Stored[((((y - layer.RowBegin) * shape.OutputWidth) + x) * shape.InputChannels) + c] =
+                (sbyte)FixedPoint.Clamp(scaled + layer.Output.ZeroPoint, layer.Output.Min, layer.Output.Max);
         }
     }
-
-    // 32 channels of all rows, from channel c on.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Depthwise32(in DepthwiseLayer layer, int c)
-    {
-        const int Half = 64, Entry = 2 * Half;
-
-        // Doubled, so that the sums are.
-        ref byte weights = ref MemoryMarshal.GetReference(layer.Weights);
-        for (int t = 0; t < layer.Taps.Length; t++)
-        {
-            (int tap, int partner, _) = layer.Taps[t];
-            Vector512<short> w0 = tap < 0 ? Vector512<short>.Zero : Widen32(ref layer.FilterAt(tap, c)), w1 = partner < 0 ? Vector512<short>.Zero : Widen32(ref layer.FilterAt(partner, c));
-            Interleave32(Avx512BW.Add(w0, w0), Avx512BW.Add(w1, w1), ref Unsafe.Add(ref weights, t * Entry));
-        }
-
-        ConvolutionShape shape = layer.Shape;
-        Vector512<short> outside = Vector512.Create((short)layer.Outside);
-        nint step = shape.StrideX * Entry, channels = shape.InputChannels;
-        bool is3x3 = shape.FilterHeight == 3 && shape.FilterWidth == 3;
-        // Interleaved, the low vector has channels 0–3, 8–11, 16–19, 24–27 and the high one the others.
-        Vector512<int> lowLanes = Vector512.Create(0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27), highLanes = Avx512F.Add(lowLanes, Vector512.Create(4));
-        Vector512<int> first = Vector512.LoadUnsafe(ref layer.BiasAt(c)), last = Vector512.LoadUnsafe(ref layer.BiasAt(c), 16);
-        Vector512<int> startLow = Avx512F.PermuteVar16x32x2(first, lowLanes, last), startHigh = Avx512F.PermuteVar16x32x2(first, highLanes, last);
-        startLow = Avx512F.Add(startLow, startLow);
-        startHigh = Avx512F.Add(startHigh, startHigh);
-        Vector512<int> m = layer.Output.Multiplier512(c), m16 = layer.Output.Multiplier512(c + 16), n = layer.Output.Right512(c), n16 = layer.Output.Right512(c + 16);
-        Vector512<int> mLow = Avx512F.PermuteVar16x32x2(m, lowLanes, m16), mHigh = Avx512F.PermuteVar16x32x2(m, highLanes, m16);
-        Vector512<int> nLow = Avx512F.PermuteVar16x32x2(n, lowLanes, n16), nHigh = Avx512F.PermuteVar16x32x2(n, highLanes, n16);
-        Vector512<int> oddLow = Avx512F.ShiftRightLogical(mLow.AsInt64(), 32).AsInt32(), oddHigh = Avx512F.ShiftRightLogical(mHigh.AsInt64(), 32).AsInt32();
-        Vector512<int> halfLow = HalfOf(nLow), halfHigh = HalfOf(nHigh);
-        Vector512<short> zeroPoint = Vector512.Create((short)layer.Output.ZeroPoint);
-        Vector256<sbyte> min = Vector256.Create((sbyte)layer.Output.Min), max = Vector256.Create((sbyte)layer.Output.Max);
-        for (int y = layer.RowBegin; y < layer.RowEnd; y += layer.RowsAtOnce)
-        for (int x = 0; x < shape.OutputWidth; x += layer.MostPixels)
-        {
-            int rowsAtOnce = Math.Min(layer.RowsAtOnce, layer.RowEnd - y);
-
-            // Windows' columns, two rows side by side.
-            int pixels = Math.Min(layer.MostPixels, shape.OutputWidth - x);
-            ref byte entries = ref MemoryMarshal.GetReference(layer.Entries);
-            for (int pair = 0; pair < layer.PairRows; pair++)
-            {
-                ref byte entry = ref Unsafe.Add(ref entries, pair * layer.RowEntries * Entry);
-                PairOfRows rows = layer.RowsOf(pair, y, rowsAtOnce, x, pixels, c);
-                ref sbyte upper = ref rows.Upper, lower = ref rows.Lower;
-                nint upperStep = rows.UpperStep, lowerStep = rows.LowerStep;
-                for (int j = 0; j < rows.InsideBegin; j++) Edge32(j, ref entry, rows, outside);
-                for (int j = rows.InsideBegin; j < rows.InsideEnd; j++)
-                {
-                    nint ix = rows.Begin + j;
-                    Vector512<short> a = Widen32(ref Unsafe.Add(ref upper, ix * upperStep)), b = Widen32(ref Unsafe.Add(ref lower, ix * lowerStep));
-                    Interleave32(a, b, ref Unsafe.Add(ref entry, j * Entry));
-                }
-
-                for (int j = rows.InsideEnd; j < rows.Columns; j++) Edge32(j, ref entry, rows, outside);
-            }
-
-            for (int row = 0; row < rowsAtOnce; row++)
-            {
-                ref sbyte stored = ref layer.StoredAt(y + row, x, pixels, c);
-                ref byte window = ref entries;
-                ReadOnlySpan<(int, int, int Entry)> taps = layer.Taps.Slice(row * layer.Pairs, layer.Pairs);
-                ref byte rowWeights = ref Unsafe.Add(ref weights, row * layer.Pairs * Entry);
-                if (is3x3)
-                {
-                    nint second = layer.RowEntries * Entry;
-                    Vector512<short> low0 = At512(ref Unsafe.Add(ref rowWeights, 0 * Half)), high0 = At512(ref Unsafe.Add(ref rowWeights, 1 * Half));
-                    Vector512<short> low1 = At512(ref Unsafe.Add(ref rowWeights, 2 * Half)), high1 = At512(ref Unsafe.Add(ref rowWeights, 3 * Half));
-                    Vector512<short> low2 = At512(ref Unsafe.Add(ref rowWeights, 4 * Half)), high2 = At512(ref Unsafe.Add(ref rowWeights, 5 * Half));
-                    Vector512<short> low3 = At512(ref Unsafe.Add(ref rowWeights, 6 * Half)), high3 = At512(ref Unsafe.Add(ref rowWeights, 7 * Half));
-                    Vector512<short> low4 = At512(ref Unsafe.Add(ref rowWeights, 8 * Half)), high4 = At512(ref Unsafe.Add(ref rowWeights, 9 * Half));
-                    Vector512<short> low5 = At512(ref Unsafe.Add(ref rowWeights, 10 * Half)), high5 = At512(ref Unsafe.Add(ref rowWeights, 11 * Half));
-                    for (int pixel = pixels; pixel > 0; pixel--)
-                    {
-                        ref byte below = ref Unsafe.AddByteOffset(ref window, second);
-                        Vector512<int> low = Avx512F.Add(startLow, Avx512BW.MultiplyAddAdjacent(At512(ref window), low0));
-                        low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref window, 2 * Half)), low1));
-                        low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref window, 4 * Half)), low2));
-                        low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref below), low3));
-                        low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref below, 2 * Half)), low4));
-                        low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref below, 4 * Half)), low5));
-                        Vector512<int> high = Avx512F.Add(startHigh, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref window, 1 * Half)), high0));
-                        high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref window, 3 * Half)), high1));
-                        high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref window, 5 * Half)), high2));
-                        high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref below, 1 * Half)), high3));
-                        high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref below, 3 * Half)), high4));
-                        high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref below, 5 * Half)), high5));
-                        Vector512<short> words = Avx512BW.PackSignedSaturate(Scale(low, mLow, oddLow, halfLow, nLow), Scale(high, mHigh, oddHigh, halfHigh, nHigh));
-                        Vector256<sbyte> bytes = Avx512BW.ConvertToVector256SByteWithSaturation(Avx512BW.AddSaturate(words, zeroPoint));
-                        Avx2.Min(Avx2.Max(bytes, min), max).StoreUnsafe(ref stored);
-                        stored = ref Unsafe.Add(ref stored, channels);
-                        window = ref Unsafe.AddByteOffset(ref window, step);
-                    }
-
-                    continue;
-                }
-
-                for (int pixel = pixels; pixel > 0; pixel--)
-                {
-                    Vector512<int> low = startLow, high = startHigh;
-                    ref byte w = ref rowWeights;
-                    for (int t = 0; t < taps.Length; t++)
-                    {
-                        ref byte entry = ref Unsafe.AddByteOffset(ref window, (nint)(taps[t].Entry * Entry));
-                        low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref entry), At512(ref w)));
-                        high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.Add(ref entry, Half)), At512(ref Unsafe.Add(ref w, Half))));
-                        w = ref Unsafe.Add(ref w, Entry);
-                    }
-
-                    Vector512<short> words = Avx512BW.PackSignedSaturate(Scale(low, mLow, oddLow, halfLow, nLow), Scale(high, mHigh, oddHigh, halfHigh, nHigh));
-                    Vector256<sbyte> bytes = Avx512BW.ConvertToVector256SByteWithSaturation(Avx512BW.AddSaturate(words, zeroPoint));
-                    Avx2.Min(Avx2.Max(bytes, min), max).StoreUnsafe(ref stored);
-                    stored = ref Unsafe.Add(ref stored, channels);
-                    window = ref Unsafe.AddByteOffset(ref window, step);
-                }
-            }
-        }
-    }
-
-    // A column of which a part lies outside the image.
-    private static void Edge32(int j, ref byte entry, in PairOfRows rows, Vector512<short> outside)
-    {
-        int ix = rows.Begin + j, partner = ix + rows.Shift;
-        Vector512<short> a = ix >= 0 && ix < rows.Width ? Widen32(ref Unsafe.Add(ref rows.Upper, ix * rows.UpperStep)) : outside;
-        Vector512<short> b = partner >= 0 && partner < rows.Width ? Widen32(ref Unsafe.Add(ref rows.Lower, ix * rows.LowerStep)) : outside;
-        Interleave32(a, b, ref Unsafe.Add(ref entry, j * 128));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<short> Widen32(ref sbyte x) => Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref x));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<short> At512(ref byte x) => Vector512.LoadUnsafe(ref x).AsInt16();
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Interleave32(Vector512<short> a, Vector512<short> b, ref byte entry)
-    {
-        Avx512BW.UnpackLow(a, b).AsByte().StoreUnsafe(ref entry);
-        Avx512BW.UnpackHigh(a, b).AsByte().StoreUnsafe(ref entry, 64);
-    }
-
-    // 16 channels of all rows, from channel c on.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Depthwise16(in DepthwiseLayer layer, int c)
-    {
-        const int Half = 32, Entry = 2 * Half;
-
-        // Doubled, so that the sums are.
-        ref byte weights = ref MemoryMarshal.GetReference(layer.Weights);
-        for (int t = 0; t < layer.Taps.Length; t++)
-        {
-            (int tap, int partner, _) = layer.Taps[t];
-            Vector256<short> w0 = tap < 0 ? Vector256<short>.Zero : Widen16(ref layer.FilterAt(tap, c)), w1 = partner < 0 ? Vector256<short>.Zero : Widen16(ref layer.FilterAt(partner, c));
-            Interleave16(Avx2.Add(w0, w0), Avx2.Add(w1, w1), ref Unsafe.Add(ref weights, t * Entry));
-        }
-
-        ConvolutionShape shape = layer.Shape;
-        Vector256<short> outside = Vector256.Create((short)layer.Outside);
-        nint step = shape.StrideX * Entry, channels = shape.InputChannels;
-        bool is3x3 = shape.FilterHeight == 3 && shape.FilterWidth == 3;
-        // Interleaved, the low vector has channels 0–3 and 8–11 and the high one the others.
-        Vector256<int> first = Vector256.LoadUnsafe(ref layer.BiasAt(c)), last = Vector256.LoadUnsafe(ref layer.BiasAt(c), 8);
-        Vector256<int> startLow = Avx2.Permute2x128(first, last, 0x20), startHigh = Avx2.Permute2x128(first, last, 0x31);
-        startLow = Avx2.Add(startLow, startLow);
-        startHigh = Avx2.Add(startHigh, startHigh);
-        Vector256<int> m = layer.Output.Multiplier256(c), m8 = layer.Output.Multiplier256(c + 8), n = layer.Output.Right256(c), n8 = layer.Output.Right256(c + 8);
-        Vector256<int> mLow = Avx2.Permute2x128(m, m8, 0x20), mHigh = Avx2.Permute2x128(m, m8, 0x31);
-        Vector256<int> nLow = Avx2.Permute2x128(n, n8, 0x20), nHigh = Avx2.Permute2x128(n, n8, 0x31);
-        Vector256<int> oddLow = Avx2.ShiftRightLogical(mLow.AsInt64(), 32).AsInt32(), oddHigh = Avx2.ShiftRightLogical(mHigh.AsInt64(), 32).AsInt32();
-        Vector256<int> halfLow = HalfOf(nLow), halfHigh = HalfOf(nHigh);
-        Vector256<short> zeroPoint = Vector256.Create((short)layer.Output.ZeroPoint);
-        Vector128<sbyte> min = Vector128.Create((sbyte)layer.Output.Min), max = Vector128.Create((sbyte)layer.Output.Max);
-        for (int y = layer.RowBegin; y < layer.RowEnd; y += layer.RowsAtOnce)
-        for (int x = 0; x < shape.OutputWidth; x += layer.MostPixels)
-        {
-            int rowsAtOnce = Math.Min(layer.RowsAtOnce, layer.RowEnd - y);
-
-            // Windows' columns, two rows side by side.
-            int pixels = Math.Min(layer.MostPixels, shape.OutputWidth - x);
-            ref byte entries = ref MemoryMarshal.GetReference(layer.Entries);
-            for (int pair = 0; pair < layer.PairRows; pair++)
-            {
-                ref byte entry = ref Unsafe.Add(ref entries, pair * layer.RowEntries * Entry);
-                PairOfRows rows = layer.RowsOf(pair, y, rowsAtOnce, x, pixels, c);
-                ref sbyte upper = ref rows.Upper, lower = ref rows.Lower;
-                nint upperStep = rows.UpperStep, lowerStep = rows.LowerStep;
-                for (int j = 0; j < rows.InsideBegin; j++) Edge16(j, ref entry, rows, outside);
-                for (int j = rows.InsideBegin; j < rows.InsideEnd; j++)
-                {
-                    nint ix = rows.Begin + j;
-                    Vector256<short> a = Widen16(ref Unsafe.Add(ref upper, ix * upperStep)), b = Widen16(ref Unsafe.Add(ref lower, ix * lowerStep));
-                    Interleave16(a, b, ref Unsafe.Add(ref entry, j * Entry));
-                }
-
-                for (int j = rows.InsideEnd; j < rows.Columns; j++) Edge16(j, ref entry, rows, outside);
-            }
-
-            for (int row = 0; row < rowsAtOnce; row++)
-            {
-                ref sbyte stored = ref layer.StoredAt(y + row, x, pixels, c);
-                ref byte window = ref entries;
-                ReadOnlySpan<(int, int, int Entry)> taps = layer.Taps.Slice(row * layer.Pairs, layer.Pairs);
-                ref byte rowWeights = ref Unsafe.Add(ref weights, row * layer.Pairs * Entry);
-                if (is3x3)
-                {
-                    nint second = layer.RowEntries * Entry;
-                    Vector256<short> low0 = At256(ref Unsafe.Add(ref rowWeights, 0 * Half)), high0 = At256(ref Unsafe.Add(ref rowWeights, 1 * Half));
-                    Vector256<short> low1 = At256(ref Unsafe.Add(ref rowWeights, 2 * Half)), high1 = At256(ref Unsafe.Add(ref rowWeights, 3 * Half));
-                    Vector256<short> low2 = At256(ref Unsafe.Add(ref rowWeights, 4 * Half)), high2 = At256(ref Unsafe.Add(ref rowWeights, 5 * Half));
-                    Vector256<short> low3 = At256(ref Unsafe.Add(ref rowWeights, 6 * Half)), high3 = At256(ref Unsafe.Add(ref rowWeights, 7 * Half));
-                    Vector256<short> low4 = At256(ref Unsafe.Add(ref rowWeights, 8 * Half)), high4 = At256(ref Unsafe.Add(ref rowWeights, 9 * Half));
-                    Vector256<short> low5 = At256(ref Unsafe.Add(ref rowWeights, 10 * Half)), high5 = At256(ref Unsafe.Add(ref rowWeights, 11 * Half));
-                    for (int pixel = pixels; pixel > 0; pixel--)
-                    {
-                        ref byte below = ref Unsafe.AddByteOffset(ref window, second);
-                        Vector256<int> low = Avx2.Add(startLow, Avx2.MultiplyAddAdjacent(At256(ref window), low0));
-                        low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref window, 2 * Half)), low1));
-                        low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref window, 4 * Half)), low2));
-                        low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref below), low3));
-                        low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref below, 2 * Half)), low4));
-                        low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref below, 4 * Half)), low5));
-                        Vector256<int> high = Avx2.Add(startHigh, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref window, 1 * Half)), high0));
-                        high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref window, 3 * Half)), high1));
-                        high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref window, 5 * Half)), high2));
-                        high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref below, 1 * Half)), high3));
-                        high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref below, 3 * Half)), high4));
-                        high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref below, 5 * Half)), high5));
-                        Vector256<short> words = Avx2.PackSignedSaturate(Scale(low, mLow, oddLow, halfLow, nLow), Scale(high, mHigh, oddHigh, halfHigh, nHigh));
-                        words = Avx2.AddSaturate(words, zeroPoint);
-                        Vector128<sbyte> bytes = Sse2.PackSignedSaturate(words.GetLower(), words.GetUpper());
-                        Sse41.Min(Sse41.Max(bytes, min), max).StoreUnsafe(ref stored);
-                        stored = ref Unsafe.Add(ref stored, channels);
-                        window = ref Unsafe.AddByteOffset(ref window, step);
-                    }
-
-                    continue;
-                }
-
-                for (int pixel = pixels; pixel > 0; pixel--)
-                {
-                    Vector256<int> low = startLow, high = startHigh;
-                    ref byte w = ref rowWeights;
-                    for (int t = 0; t < taps.Length; t++)
-                    {
-                        ref byte entry = ref Unsafe.AddByteOffset(ref window, (nint)(taps[t].Entry * Entry));
-                        low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref entry), At256(ref w)));
-                        high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref entry, Half)), At256(ref Unsafe.Add(ref w, Half))));
-                        w = ref Unsafe.Add(ref w, Entry);
-                    }
-
-                    Vector256<short> words = Avx2.PackSignedSaturate(Scale(low, mLow, oddLow, halfLow, nLow), Scale(high, mHigh, oddHigh, halfHigh, nHigh));
-                    words = Avx2.AddSaturate(words, zeroPoint);
-                    Vector128<sbyte> bytes = Sse2.PackSignedSaturate(words.GetLower(), words.GetUpper());
-                    Sse41.Min(Sse41.Max(bytes, min), max).StoreUnsafe(ref stored);
-                    stored = ref Unsafe.Add(ref stored, channels);
-                    window = ref Unsafe.AddByteOffset(ref window, step);
-                }
-            }
-        }
-    }
-
-    // A column of which a part lies outside the image.
-    private static void Edge16(int j, ref byte entry, in PairOfRows rows, Vector256<short> outside)
-    {
-        int ix = rows.Begin + j, partner = ix + rows.Shift;
-        Vector256<short> a = ix >= 0 && ix < rows.Width ? Widen16(ref Unsafe.Add(ref rows.Upper, ix * rows.UpperStep)) : outside;
-        Vector256<short> b = partner >= 0 && partner < rows.Width ? Widen16(ref Unsafe.Add(ref rows.Lower, ix * rows.LowerStep)) : outside;
-        Interleave16(a, b, ref Unsafe.Add(ref entry, j * 64));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<short> Widen16(ref sbyte x) => Avx2.ConvertToVector256Int16(Vector128.LoadUnsafe(ref x));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<short> At256(ref byte x) => Vector256.LoadUnsafe(ref x).AsInt16();
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Interleave16(Vector256<short> a, Vector256<short> b, ref byte entry)
-    {
-        Avx2.UnpackLow(a, b).AsByte().StoreUnsafe(ref entry);
-        Avx2.UnpackHigh(a, b).AsByte().StoreUnsafe(ref entry, 32);
-    }
-
-    // 8 channels of all rows, from channel c on.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Depthwise8(in DepthwiseLayer layer, int c)
-    {
-        const int Half = 16, Entry = 2 * Half;
-
-        // Doubled, so that the sums are.
-        ref byte weights = ref MemoryMarshal.GetReference(layer.Weights);
-        for (int t = 0; t < layer.Taps.Length; t++)
-        {
-            (int tap, int partner, _) = layer.Taps[t];
-            Vector128<short> w0 = tap < 0 ? Vector128<short>.Zero : Widen8(ref layer.FilterAt(tap, c)), w1 = partner < 0 ? Vector128<short>.Zero : Widen8(ref layer.FilterAt(partner, c));
-            Interleave8(Sse2.Add(w0, w0), Sse2.Add(w1, w1), ref Unsafe.Add(ref weights, t * Entry));
-        }
-
-        ConvolutionShape shape = layer.Shape;
-        Vector128<short> outside = Vector128.Create((short)layer.Outside);
-        nint step = shape.StrideX * Entry, channels = shape.InputChannels;
-        bool is3x3 = shape.FilterHeight == 3 && shape.FilterWidth == 3;
-        Vector128<int> startLow = Vector128.LoadUnsafe(ref layer.BiasAt(c)), startHigh = Vector128.LoadUnsafe(ref layer.BiasAt(c), 4);
-        startLow = Sse2.Add(startLow, startLow);
-        startHigh = Sse2.Add(startHigh, startHigh);
-        var factors = new Factors128(layer.Output, c, 8);
-        Vector128<sbyte> min = Vector128.Create((sbyte)layer.Output.Min), max = Vector128.Create((sbyte)layer.Output.Max);
-        for (int y = layer.RowBegin; y < layer.RowEnd; y += layer.RowsAtOnce)
-        for (int x = 0; x < shape.OutputWidth; x += layer.MostPixels)
-        {
-            int rowsAtOnce = Math.Min(layer.RowsAtOnce, layer.RowEnd - y);
-
-            // Windows' columns, two rows side by side.
-            int pixels = Math.Min(layer.MostPixels, shape.OutputWidth - x);
-            ref byte entries = ref MemoryMarshal.GetReference(layer.Entries);
-            for (int pair = 0; pair < layer.PairRows; pair++)
-            {
-                ref byte entry = ref Unsafe.Add(ref entries, pair * layer.RowEntries * Entry);
-                PairOfRows rows = layer.RowsOf(pair, y, rowsAtOnce, x, pixels, c);
-                ref sbyte upper = ref rows.Upper, lower = ref rows.Lower;
-                nint upperStep = rows.UpperStep, lowerStep = rows.LowerStep;
-                for (int j = 0; j < rows.InsideBegin; j++) Edge8(j, ref entry, rows, outside);
-                for (int j = rows.InsideBegin; j < rows.InsideEnd; j++)
-                {
-                    nint ix = rows.Begin + j;
-                    Vector128<short> a = Widen8(ref Unsafe.Add(ref upper, ix * upperStep)), b = Widen8(ref Unsafe.Add(ref lower, ix * lowerStep));
-                    Interleave8(a, b, ref Unsafe.Add(ref entry, j * Entry));
-                }
-
-                for (int j = rows.InsideEnd; j < rows.Columns; j++) Edge8(j, ref entry, rows, outside);
-            }
-
-            for (int row = 0; row < rowsAtOnce; row++)
-            {
-                ref sbyte stored = ref layer.StoredAt(y + row, x, pixels, c);
-                ref byte window = ref entries;
-                ReadOnlySpan<(int, int, int Entry)> taps = layer.Taps.Slice(row * layer.Pairs, layer.Pairs);
-                ref byte rowWeights = ref Unsafe.Add(ref weights, row * layer.Pairs * Entry);
-                if (is3x3)
-                {
-                    nint second = layer.RowEntries * Entry;
-                    Vector128<short> low0 = At128(ref Unsafe.Add(ref rowWeights, 0 * Half)), high0 = At128(ref Unsafe.Add(ref rowWeights, 1 * Half));
-                    Vector128<short> low1 = At128(ref Unsafe.Add(ref rowWeights, 2 * Half)), high1 = At128(ref Unsafe.Add(ref rowWeights, 3 * Half));
-                    Vector128<short> low2 = At128(ref Unsafe.Add(ref rowWeights, 4 * Half)), high2 = At128(ref Unsafe.Add(ref rowWeights, 5 * Half));
-                    Vector128<short> low3 = At128(ref Unsafe.Add(ref rowWeights, 6 * Half)), high3 = At128(ref Unsafe.Add(ref rowWeights, 7 * Half));
-                    Vector128<short> low4 = At128(ref Unsafe.Add(ref rowWeights, 8 * Half)), high4 = At128(ref Unsafe.Add(ref rowWeights, 9 * Half));
-                    Vector128<short> low5 = At128(ref Unsafe.Add(ref rowWeights, 10 * Half)), high5 = At128(ref Unsafe.Add(ref rowWeights, 11 * Half));
-                    for (int pixel = pixels; pixel > 0; pixel--)
-                    {
-                        ref byte below = ref Unsafe.AddByteOffset(ref window, second);
-                        Vector128<int> low = Sse2.Add(startLow, Sse2.MultiplyAddAdjacent(At128(ref window), low0));
-                        low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref window, 2 * Half)), low1));
-                        low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref window, 4 * Half)), low2));
-                        low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref below), low3));
-                        low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref below, 2 * Half)), low4));
-                        low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref below, 4 * Half)), low5));
-                        Vector128<int> high = Sse2.Add(startHigh, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref window, 1 * Half)), high0));
-                        high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref window, 3 * Half)), high1));
-                        high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref window, 5 * Half)), high2));
-                        high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref below, 1 * Half)), high3));
-                        high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref below, 3 * Half)), high4));
-                        high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref below, 5 * Half)), high5));
-                        factors.Store(low, high, layer.Output, c, 8, min, max, ref stored);
-                        stored = ref Unsafe.Add(ref stored, channels);
-                        window = ref Unsafe.AddByteOffset(ref window, step);
-                    }
-
-                    continue;
-                }
-
-                for (int pixel = pixels; pixel > 0; pixel--)
-                {
-                    Vector128<int> low = startLow, high = startHigh;
-                    ref byte w = ref rowWeights;
-                    for (int t = 0; t < taps.Length; t++)
-                    {
-                        ref byte entry = ref Unsafe.AddByteOffset(ref window, (nint)(taps[t].Entry * Entry));
-                        low = Sse2.Add(low, Sse2.MultiplyAddAdjacent(At128(ref entry), At128(ref w)));
-                        high = Sse2.Add(high, Sse2.MultiplyAddAdjacent(At128(ref Unsafe.Add(ref entry, Half)), At128(ref Unsafe.Add(ref w, Half))));
-                        w = ref Unsafe.Add(ref w, Entry);
-                    }
-
-                    factors.Store(low, high, layer.Output, c, 8, min, max, ref stored);
-                    stored = ref Unsafe.Add(ref stored, channels);
-                    window = ref Unsafe.AddByteOffset(ref window, step);
-                }
-            }
-        }
-    }
-
-    // A column of which a part lies outside the image.
-    private static void Edge8(int j, ref byte entry, in PairOfRows rows, Vector128<short> outside)
-    {
-        int ix = rows.Begin + j, partner = ix + rows.Shift;
-        Vector128<short> a = ix >= 0 && ix < rows.Width ? Widen8(ref Unsafe.Add(ref rows.Upper, ix * rows.UpperStep)) : outside;
-        Vector128<short> b = partner >= 0 && partner < rows.Width ? Widen8(ref Unsafe.Add(ref rows.Lower, ix * rows.LowerStep)) : outside;
-        Interleave8(a, b, ref Unsafe.Add(ref entry, j * 32));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<short> Widen8(ref sbyte x) => Sse41.ConvertToVector128Int16(Vector128.CreateScalarUnsafe(Eight(ref x)).AsSByte());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<short> At128(ref byte x) => Vector128.LoadUnsafe(ref x).AsInt16();
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Interleave8(Vector128<short> a, Vector128<short> b, ref byte entry)
-    {
-        Sse2.UnpackLow(a, b).AsByte().StoreUnsafe(ref entry);
-        Sse2.UnpackHigh(a, b).AsByte().StoreUnsafe(ref entry, 16);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> HalfOf(Vector512<int> n) => Avx512F.ShiftLeftLogicalVariable(Vector512<int>.One, Avx512F.Subtract(n, Vector512<int>.One).AsUInt32());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> HalfOf(Vector256<int> n) => Avx2.ShiftLeftLogicalVariable(Vector256<int>.One, Avx2.Subtract(n, Vector256<int>.One).AsUInt32());
 
     /// <summary>What the blocks of a layer share, and the memory in which columns and weights are interleaved.</summary>
-    /// <remarks>An entry is a column of some channels, interleaved with its partner: two vectors.</remarks>
+    /// <remarks>
+    /// A pair of rows has two planes: for each column the low halves of the interleaved vectors, then the high ones. Where the stride is 2 and a
+    /// vector takes several pixels, the even columns of a plane come first, so that neighbouring windows lie side by side.
+    /// </remarks>
     private ref struct DepthwiseLayer
     {
         public ConvolutionShape Shape;
@@ -677,86 +850,106 @@ public static partial class VectorKernels
         public ReadOnlySpan<int> Bias;
         public Requantization Output;
         public Span<sbyte> Stored;
-        public Span<byte> Entries, Weights;
+        public Span<byte> Entries, Weights, Factors;
+        public Factors128 Factors128;
         public sbyte Outside;
         public int InputTop, RowBegin, RowEnd;
 
-        /// <summary>Pairs of taps: the first one, the second one, −1 for none, and the entry under the first window that they are multiplied with.</summary>
-        public Span<(int First, int Second, int Entry)> Taps;
+        /// <summary>Pairs of taps of an output row, then those of the next one that shares its entries.</summary>
+        public Span<DepthwiseTap> Taps;
 
-        /// <summary>Pixels of which the columns fit into the memory, rows of pairs, and entries from one to the next of them.</summary>
-        public int MostPixels, PairRows, RowEntries;
+        /// <summary>Pixels of which the columns fit into the memory.</summary>
+        public int MostPixels;
 
-        /// <summary>Pairs of one output row, and output rows that share entries: the second one has its taps a row lower.</summary>
-        public int Pairs, RowsAtOnce;
+        /// <summary>Pairs of rows under a window, and output rows that share them: the second one has its taps a row lower.</summary>
+        public int PairRows, RowsAtOnce;
 
-        public readonly (int First, int Second, int Entry) TapsOf(int pair, int row)
+        /// <summary>Pairs of rows that the memory holds.</summary>
+        public int Slots;
+
+        /// <summary>Bytes of a pair of rows, of one of its planes, and of a column in a plane.</summary>
+        public int RowBytes, PlaneBytes, ColumnBytes;
+
+        /// <summary>The first channels of both halves of a vector, and the pixels that it takes.</summary>
+        public int Channel, HalfChannel, Together;
+
+        /// <summary>The even columns of a plane come first.</summary>
+        public bool IsSplit;
+
+        /// <summary>The first window's first column in the image, and the columns inside the image, counted from there.</summary>
+        public int Begin, InsideBegin, InsideEnd;
+
+        /// <summary>The last row of the image under a window.</summary>
+        public readonly int LastRow => ((RowEnd - 1) * Shape.StrideY) - Shape.PadTop + Shape.FilterHeight - 1;
+
+        public readonly void FindTaps()
         {
-            int width = Shape.FilterWidth, taps = width * Shape.FilterHeight;
-            bool isFlat = Shape.FilterHeight == 1;
-            int first = isFlat ? 2 * pair : (((pair / width * 2) - row) * width) + (pair % width), second = first + (isFlat ? 1 : width);
-            int entry = isFlat ? 2 * pair : (pair / width * RowEntries) + (pair % width);
-            return (first < 0 ? -1 : first, second < taps ? second : -1, entry);
+            int width = Shape.FilterWidth, t = 0;
+            for (int row = 0; row < RowsAtOnce; row++)
+            for (int pair = 0; pair < PairRows; pair++)
+            {
+                if (Shape.FilterHeight == 1)
+                {
+                    for (int kx = 0; kx < width; kx += 2) Taps[t++] = new DepthwiseTap { First = kx, Second = kx + 1 < width ? kx + 1 : -1, Column = kx };
+                    continue;
+                }
+
+                int ky = (2 * pair) - row;
+                for (int kx = 0; kx < width; kx++)
+                {
+                    Taps[t++] = new DepthwiseTap
+                    {
+                        First = ky < 0 ? -1 : (ky * width) + kx,
+                        Second = ky + 1 < Shape.FilterHeight ? ((ky + 1) * width) + kx : -1,
+                        Pair = pair,
+                        Column = kx,
+                    };
+                }
+            }
         }
+
+        /// <summary>Finds the entries of all taps when the first pair of rows is in the slot <paramref name="first"/>.</summary>
+        public readonly void PlaceTaps(int first)
+        {
+            foreach (ref DepthwiseTap tap in Taps)
+            {
+                int slot = first + tap.Pair;
+                tap.Offset = ((slot >= Slots ? slot - Slots : slot) * RowBytes) + ColumnAt(tap.Column);
+            }
+        }
+
+        /// <summary>The entries of the slot <paramref name="number"/>, counted round.</summary>
+        public readonly ref byte Slot(int number) => ref Unsafe.Add(ref MemoryMarshal.GetReference(Entries), (number >= Slots ? number - Slots : number) * RowBytes);
+
+        /// <summary>Where a column is in a plane.</summary>
+        public readonly int ColumnAt(int column) =>
+            IsSplit ? ((column & 1) * (PlaneBytes / 2)) + ((column >> 1) * ColumnBytes) : column * ColumnBytes;
 
         public readonly ref sbyte FilterAt(int tap, int c) => ref MemoryMarshal.GetReference(Filter.Slice((tap * Shape.InputChannels) + c));
 
-        public readonly ref int BiasAt(int c) => ref MemoryMarshal.GetReference(Bias.Slice(c));
-
-        public readonly ref sbyte StoredAt(int y, int x, int pixels, int c)
+        /// <summary>Where the first of a block's channels of pixel x of row y is stored.</summary>
+        public readonly ref sbyte StoredAt(int y, int rows, int x)
         {
-            int channels = Shape.InputChannels, at = (((y - RowBegin) * Shape.OutputWidth) + x) * channels;
-            return ref Stored.Slice(at, pixels * channels)[c];
+            int row = Shape.OutputWidth * Shape.InputChannels;
+            return ref Stored.Slice((y - RowBegin) * row, rows * row)[(x * Shape.InputChannels) + Channel];
         }
 
-        /// <summary>A row of the image and the step from column to column; a row of the border has the step 0.</summary>
-        public readonly ref sbyte InputAt(int y, int c, out nint step)
+        /// <summary>The block's channels of column 0 of a row of the image, and the step from column to column; a row of the border has the step 0.</summary>
+        public readonly ref sbyte InputAt(int y, out nint step)
         {
+            int row = Shape.InputWidth * Shape.InputChannels;
             bool isInside = y >= 0 && y < Shape.InputHeight;
             step = isInside ? Shape.InputChannels : 0;
-            return ref MemoryMarshal.GetReference(isInside ? Input.Slice(((y - InputTop) * Shape.InputWidth * Shape.InputChannels) + c) : Border);
-        }
-
-        /// <summary>The two rows of a pair under the windows of a row of pixels.</summary>
-        public readonly PairOfRows RowsOf(int pair, int y, int rowsAtOnce, int x, int pixels, int c)
-        {
-            int top = (y * Shape.StrideY) - Shape.PadTop + (2 * pair), begin = (x * Shape.StrideX) - Shape.PadLeft, columns = Shape.Columns(pixels);
-            int shift = Shape.FilterHeight == 1 ? 1 : 0, insideBegin = Math.Clamp(-begin, 0, columns);
-            ref sbyte upper = ref InputAt(top, c, out nint upperStep);
-
-            // The partner of the last row of an odd number has the weight 0: any row will do.
-            nint lowerStep = upperStep;
-            ref sbyte lower = ref Unsafe.Add(ref upper, shift * upperStep);
-            if ((2 * pair) + 1 < Shape.FilterHeight + rowsAtOnce - 1) lower = ref InputAt(top + 1, c, out lowerStep);
-            return new PairOfRows
-            {
-                Upper = ref upper,
-                Lower = ref lower,
-                UpperStep = upperStep,
-                LowerStep = lowerStep,
-                Begin = begin,
-                Columns = columns,
-                Width = Shape.InputWidth,
-                Shift = shift,
-                InsideBegin = insideBegin,
-                InsideEnd = Math.Clamp(Shape.InputWidth - shift - begin, insideBegin, columns),
-            };
+            return ref MemoryMarshal.GetReference(isInside ? Input.Slice(((y - InputTop) * row) + Channel) : Border);
         }
     }
 
-    private ref struct PairOfRows
+    /// <summary>Two taps side by side: their places in the filter, −1 for none, and their pair of rows and column under the first window.</summary>
+    private struct DepthwiseTap
     {
-        /// <summary>Column 0 of the image in both rows; in a flat window the lower one begins a column later.</summary>
-        public ref sbyte Upper, Lower;
-        public nint UpperStep, LowerStep;
+        public int First, Second, Pair, Column;
 
-        /// <summary>The first window's first column, columns under all windows, columns of the image.</summary>
-        public int Begin, Columns, Width;
-
-        /// <summary>Columns from a tap to its partner: 1 in a flat window.</summary>
-        public int Shift;
-
-        /// <summary>Columns of which both values lie inside the image, counted from Begin.</summary>
-        public int InsideBegin, InsideEnd;
+        /// <summary>Bytes from the first entry to the one that they are multiplied with.</summary>
+        public int Offset;
     }
 }

@@ -20,6 +20,9 @@ public static partial class VectorKernels
 
         public readonly int ZeroPoint = zeroPoint, Min = min, Max = max;
 
+        /// <summary>False when all outputs below the zero point are clamped to it or more: how negative values are rounded does not matter.</summary>
+        public readonly bool IsSigned = min < zeroPoint;
+
         public int Multiplier(int channel) => _multiplier[_multiplier.Length == 1 ? 0 : channel];
 
         public int Right(int channel) => _right[_right.Length == 1 ? 0 : channel];
@@ -113,26 +116,54 @@ public static partial class VectorKernels
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> Scale(Vector512<int> doubled, Vector512<int> m, Vector512<int> oddM, Vector512<int> rounding, Vector512<int> n)
+    // The first vector's odd lanes behind the second's: what two products of even and odd lanes have in their high halves.
+    private static Vector512<int> OddLanes512
     {
-        Vector512<long> half = Vector512.Create(1L << 31);
-        Vector512<long> even = Avx512F.Add(Avx512F.Multiply(doubled, m), half);
-        Vector512<long> odd = Avx512F.Add(Avx512F.Multiply(Avx512F.ShiftRightLogical(doubled.AsInt64(), 32).AsInt32(), oddM), half);
-        Vector512<int> y = Vector512.ConditionalSelect(
-            Vector512.Create(0x00000000FFFFFFFFL).AsInt32(), Avx512F.ShiftRightLogical(even, 32).AsInt32(), odd.AsInt32());
-        y = Avx512F.Add(Avx512F.Add(y, rounding), Avx512F.ShiftRightArithmetic(y, 31));
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Vector512.Create(1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> Odd(Vector512<int> x) => Avx512F.ShiftRightLogical(x.AsInt64(), 32).AsInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Odd(Vector256<int> x) => Avx2.ShiftRightLogical(x.AsInt64(), 32).AsInt32();
+
+    // 2^31 + 2^(31 + n) for the shifts in the even lanes.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<long> RoundingOfEven(Vector512<int> n)
+    {
+        Vector512<long> half = Vector512.Create(1L << 31), shift = Avx512F.And(n.AsInt64(), Vector512.Create(0xFFFFFFFFL));
+        return Avx512F.Add(half, Avx512F.ShiftLeftLogicalVariable(half, shift.AsUInt64()));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<long> RoundingOfEven(Vector256<int> n)
+    {
+        Vector256<long> half = Vector256.Create(1L << 31), shift = Avx2.And(n.AsInt64(), Vector256.Create(0xFFFFFFFFL));
+        return Avx2.Add(half, Avx2.ShiftLeftLogicalVariable(half, shift.AsUInt64()));
+    }
+
+    // y = (2·acc · m + 2^31) ≫ 32, then (y + 2^(n − 1) + (y ≫ 31)) ≫ n. 2^(n − 1) is 2^(31 + n) / 2^32, so that one addition of 64 bits rounds for
+    // both. The sign of acc serves for that of y: they differ only for y = 0, which gives 0 with −1 added too, and for m = 0, the same.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> Scale(
+        Vector512<int> doubled, Vector512<int> m, Vector512<int> oddM, Vector512<long> rounding, Vector512<long> oddRounding, Vector512<int> n, Vector512<int> oddLanes,
+        bool isSigned)
+    {
+        Vector512<long> even = Avx512F.Add(Avx512F.Multiply(doubled, m), rounding), odd = Avx512F.Add(Avx512F.Multiply(Odd(doubled), oddM), oddRounding);
+        Vector512<int> y = Avx512F.PermuteVar16x32x2(even.AsInt32(), oddLanes, odd.AsInt32());
+        if (isSigned) y = Avx512F.Add(y, Avx512F.ShiftRightArithmetic(doubled, 31));
         return Avx512F.ShiftRightArithmeticVariable(y, n.AsUInt32());
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> Scale(Vector256<int> doubled, Vector256<int> m, Vector256<int> oddM, Vector256<int> rounding, Vector256<int> n)
+    private static Vector256<int> Scale(
+        Vector256<int> doubled, Vector256<int> m, Vector256<int> oddM, Vector256<long> rounding, Vector256<long> oddRounding, Vector256<int> n, bool isSigned)
     {
-        Vector256<long> half = Vector256.Create(1L << 31);
-        Vector256<long> even = Avx2.Add(Avx2.Multiply(doubled, m), half);
-        Vector256<long> odd = Avx2.Add(Avx2.Multiply(Avx2.ShiftRightLogical(doubled.AsInt64(), 32).AsInt32(), oddM), half);
-        Vector256<int> y = Avx2.Blend(Avx2.ShiftRightLogical(even, 32).AsInt32(), odd.AsInt32(), 0xAA);
-        y = Avx2.Add(Avx2.Add(y, rounding), Avx2.ShiftRightArithmetic(y, 31));
+        Vector256<long> even = Avx2.Add(Avx2.Multiply(doubled, m), rounding), odd = Avx2.Add(Avx2.Multiply(Odd(doubled), oddM), oddRounding);
+        Vector256<int> y = Avx2.Blend(Odd(even.AsInt32()), odd.AsInt32(), 0xAA);
+        if (isSigned) y = Avx2.Add(y, Avx2.ShiftRightArithmetic(doubled, 31));
         return Avx2.ShiftRightArithmeticVariable(y, n.AsUInt32());
     }
 
@@ -144,6 +175,68 @@ public static partial class VectorKernels
         bytes = Sse41.Min(Sse41.Max(bytes, min), max);
         if (stored == 16) bytes.StoreUnsafe(ref output);
         else StorePart(bytes, stored, ref output);
+    }
+
+    // Sixteen channels of four pixels, or the first `stored` of them; `step` bytes from pixel to pixel.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(
+        Vector512<int> y0, Vector512<int> y1, Vector512<int> y2, Vector512<int> y3, Vector512<short> zeroPoint, Vector512<sbyte> min, Vector512<sbyte> max,
+        int stored, int step, ref sbyte output)
+    {
+        Vector512<sbyte> bytes = Pack(y0, y1, y2, y3, zeroPoint, min, max);
+        if (stored == 16)
+        {
+            bytes.GetLower().GetLower().StoreUnsafe(ref output);
+            Avx512F.ExtractVector128(bytes, 1).StoreUnsafe(ref Unsafe.Add(ref output, step));
+            Avx512F.ExtractVector128(bytes, 2).StoreUnsafe(ref Unsafe.Add(ref output, 2 * step));
+            Avx512F.ExtractVector128(bytes, 3).StoreUnsafe(ref Unsafe.Add(ref output, 3 * step));
+            return;
+        }
+
+        StorePart(bytes.GetLower().GetLower(), stored, ref output);
+        StorePart(Avx512F.ExtractVector128(bytes, 1), stored, ref Unsafe.Add(ref output, step));
+        StorePart(Avx512F.ExtractVector128(bytes, 2), stored, ref Unsafe.Add(ref output, 2 * step));
+        StorePart(Avx512F.ExtractVector128(bytes, 3), stored, ref Unsafe.Add(ref output, 3 * step));
+    }
+
+    // Four vectors of outputs as bytes, one behind the other.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<sbyte> Pack(
+        Vector512<int> y0, Vector512<int> y1, Vector512<int> y2, Vector512<int> y3, Vector512<short> zeroPoint, Vector512<sbyte> min, Vector512<sbyte> max)
+    {
+        Vector512<short> first = Avx512BW.AddSaturate(Avx512BW.PackSignedSaturate(y0, y1), zeroPoint);
+        Vector512<short> last = Avx512BW.AddSaturate(Avx512BW.PackSignedSaturate(y2, y3), zeroPoint);
+
+        // Packing works inside lanes of 128 bits: each has four outputs of each vector.
+        Vector512<int> bytes = Avx512BW.PackSignedSaturate(first, last).AsInt32();
+        bytes = Avx512F.PermuteVar16x32(bytes, Vector512.Create(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+        return Avx512BW.Min(Avx512BW.Max(bytes.AsSByte(), min), max);
+    }
+
+    // Eight channels of four pixels, or the first `stored` of them; `step` bytes from pixel to pixel.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(
+        Vector256<int> y0, Vector256<int> y1, Vector256<int> y2, Vector256<int> y3, Vector256<short> zeroPoint, Vector256<sbyte> min, Vector256<sbyte> max,
+        int stored, int step, ref sbyte output)
+    {
+        Vector256<short> first = Avx2.AddSaturate(Avx2.PackSignedSaturate(y0, y1), zeroPoint);
+        Vector256<short> last = Avx2.AddSaturate(Avx2.PackSignedSaturate(y2, y3), zeroPoint);
+        Vector256<sbyte> packed = Avx2.Min(Avx2.Max(Avx2.PackSignedSaturate(first, last), min), max);
+        Vector256<long> bytes = Avx2.PermuteVar8x32(packed.AsInt32(), Vector256.Create(0, 4, 1, 5, 2, 6, 3, 7)).AsInt64();
+        if (stored == 8)
+        {
+            ref byte target = ref Unsafe.As<sbyte, byte>(ref output);
+            Unsafe.WriteUnaligned(ref target, bytes.GetElement(0));
+            Unsafe.WriteUnaligned(ref Unsafe.Add(ref target, step), bytes.GetElement(1));
+            Unsafe.WriteUnaligned(ref Unsafe.Add(ref target, 2 * step), bytes.GetElement(2));
+            Unsafe.WriteUnaligned(ref Unsafe.Add(ref target, 3 * step), bytes.GetElement(3));
+            return;
+        }
+
+        StorePart(bytes.GetElement(0), stored, ref output);
+        StorePart(bytes.GetElement(1), stored, ref Unsafe.Add(ref output, step));
+        StorePart(bytes.GetElement(2), stored, ref Unsafe.Add(ref output, 2 * step));
+        StorePart(bytes.GetElement(3), stored, ref Unsafe.Add(ref output, 3 * step));
     }
 
     // Eight channels of a pixel, or the first `stored` of them.
@@ -163,8 +256,46 @@ public static partial class VectorKernels
         else StorePart(bytes, stored, ref output);
     }
 
+    // The first channels, at most 16.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StorePart(Vector128<sbyte> bytes, int stored, ref sbyte output)
     {
-        for (int c = 0; c < stored; c++) Unsafe.Add(ref output, c) = bytes.GetElement(c);
+        if (stored >= 8)
+        {
+            Unsafe.WriteUnaligned(ref Unsafe.As<sbyte, byte>(ref output), bytes.AsInt64().ToScalar());
+            StorePart(bytes.AsInt64().GetElement(1), stored - 8, ref Unsafe.Add(ref output, 8));
+        }
+        else
+        {
+            StorePart(bytes.AsInt64().ToScalar(), stored, ref output);
+        }
+    }
+
+    // The first channels, at most 8.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StorePart(long bytes, int stored, ref sbyte output)
+    {
+        ref byte target = ref Unsafe.As<sbyte, byte>(ref output);
+        if (stored == 8)
+        {
+            Unsafe.WriteUnaligned(ref target, bytes);
+            return;
+        }
+
+        if ((stored & 4) != 0)
+        {
+            Unsafe.WriteUnaligned(ref target, (int)bytes);
+            target = ref Unsafe.Add(ref target, 4);
+            bytes >>= 32;
+        }
+
+        if ((stored & 2) != 0)
+        {
+            Unsafe.WriteUnaligned(ref target, (short)bytes);
+            target = ref Unsafe.Add(ref target, 2);
+            bytes >>= 16;
+        }
+
+        if ((stored & 1) != 0) target = (byte)bytes;
     }
 }

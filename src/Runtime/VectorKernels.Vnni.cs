@@ -117,8 +117,9 @@ public static partial class VectorKernels
         Vector256<int> n = block.Output.Right256(block.Channel), n8 = block.Output.Right256(block.Channel + 8);
         Vector256<int> mLow = Avx2.Permute2x128(m, m8, 0x20), mHigh = Avx2.Permute2x128(m, m8, 0x31);
         Vector256<int> nLow = Avx2.Permute2x128(n, n8, 0x20), nHigh = Avx2.Permute2x128(n, n8, 0x31);
-        Vector256<int> oddLow = Avx2.ShiftRightLogical(mLow.AsInt64(), 32).AsInt32(), oddHigh = Avx2.ShiftRightLogical(mHigh.AsInt64(), 32).AsInt32();
-        Vector256<int> halfLow = HalfOf(nLow), halfHigh = HalfOf(nHigh);
+        Vector256<int> oddLow = Odd(mLow), oddHigh = Odd(mHigh);
+        Vector256<long> roundLow = RoundingOfEven(nLow), roundHigh = RoundingOfEven(nHigh), roundOddLow = RoundingOfEven(Odd(nLow)), roundOddHigh = RoundingOfEven(Odd(nHigh));
+        bool isSigned = block.Output.IsSigned;
         Vector256<short> zeroPoint = Vector256.Create((short)block.Output.ZeroPoint);
         Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
         for (int pixel = first; pixel < end; pixel += 6)
@@ -188,27 +189,27 @@ public static partial class VectorKernels
 
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
             Store16(
-                Scale(Avx2.Add(low0, low0), mLow, oddLow, halfLow, nLow), Scale(Avx2.Add(high0, high0), mHigh, oddHigh, halfHigh, nHigh),
+                Scale(Avx2.Add(low0, low0), mLow, oddLow, roundLow, roundOddLow, nLow, isSigned), Scale(Avx2.Add(high0, high0), mHigh, oddHigh, roundHigh, roundOddHigh, nHigh, isSigned),
                 zeroPoint, min, max, block.Stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
             Store16(
-                Scale(Avx2.Add(low1, low1), mLow, oddLow, halfLow, nLow), Scale(Avx2.Add(high1, high1), mHigh, oddHigh, halfHigh, nHigh),
+                Scale(Avx2.Add(low1, low1), mLow, oddLow, roundLow, roundOddLow, nLow, isSigned), Scale(Avx2.Add(high1, high1), mHigh, oddHigh, roundHigh, roundOddHigh, nHigh, isSigned),
                 zeroPoint, min, max, block.Stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
             Store16(
-                Scale(Avx2.Add(low2, low2), mLow, oddLow, halfLow, nLow), Scale(Avx2.Add(high2, high2), mHigh, oddHigh, halfHigh, nHigh),
+                Scale(Avx2.Add(low2, low2), mLow, oddLow, roundLow, roundOddLow, nLow, isSigned), Scale(Avx2.Add(high2, high2), mHigh, oddHigh, roundHigh, roundOddHigh, nHigh, isSigned),
                 zeroPoint, min, max, block.Stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
             Store16(
-                Scale(Avx2.Add(low3, low3), mLow, oddLow, halfLow, nLow), Scale(Avx2.Add(high3, high3), mHigh, oddHigh, halfHigh, nHigh),
+                Scale(Avx2.Add(low3, low3), mLow, oddLow, roundLow, roundOddLow, nLow, isSigned), Scale(Avx2.Add(high3, high3), mHigh, oddHigh, roundHigh, roundOddHigh, nHigh, isSigned),
                 zeroPoint, min, max, block.Stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
             Store16(
-                Scale(Avx2.Add(low4, low4), mLow, oddLow, halfLow, nLow), Scale(Avx2.Add(high4, high4), mHigh, oddHigh, halfHigh, nHigh),
+                Scale(Avx2.Add(low4, low4), mLow, oddLow, roundLow, roundOddLow, nLow, isSigned), Scale(Avx2.Add(high4, high4), mHigh, oddHigh, roundHigh, roundOddHigh, nHigh, isSigned),
                 zeroPoint, min, max, block.Stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
             Store16(
-                Scale(Avx2.Add(low5, low5), mLow, oddLow, halfLow, nLow), Scale(Avx2.Add(high5, high5), mHigh, oddHigh, halfHigh, nHigh),
+                Scale(Avx2.Add(low5, low5), mLow, oddLow, roundLow, roundOddLow, nLow, isSigned), Scale(Avx2.Add(high5, high5), mHigh, oddHigh, roundHigh, roundOddHigh, nHigh, isSigned),
                 zeroPoint, min, max, block.Stored, ref output);
         }
     }
@@ -227,8 +228,9 @@ public static partial class VectorKernels
         Vector256<int> n = block.Output.Right256(block.Channel), n8 = block.Output.Right256(block.Channel + 8);
         Vector256<int> mLow = Avx2.Permute2x128(m, m8, 0x20), mHigh = Avx2.Permute2x128(m, m8, 0x31);
         Vector256<int> nLow = Avx2.Permute2x128(n, n8, 0x20), nHigh = Avx2.Permute2x128(n, n8, 0x31);
-        Vector256<int> oddLow = Avx2.ShiftRightLogical(mLow.AsInt64(), 32).AsInt32(), oddHigh = Avx2.ShiftRightLogical(mHigh.AsInt64(), 32).AsInt32();
-        Vector256<int> halfLow = HalfOf(nLow), halfHigh = HalfOf(nHigh);
+        Vector256<int> oddLow = Odd(mLow), oddHigh = Odd(mHigh);
+        Vector256<long> roundLow = RoundingOfEven(nLow), roundHigh = RoundingOfEven(nHigh), roundOddLow = RoundingOfEven(Odd(nLow)), roundOddHigh = RoundingOfEven(Odd(nHigh));
+        bool isSigned = block.Output.IsSigned;
         Vector256<short> zeroPoint = Vector256.Create((short)block.Output.ZeroPoint);
         Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
         for (int pixel = first; pixel < end; pixel += 1)
@@ -265,7 +267,7 @@ public static partial class VectorKernels
 
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
             Store16(
-                Scale(Avx2.Add(low0, low0), mLow, oddLow, halfLow, nLow), Scale(Avx2.Add(high0, high0), mHigh, oddHigh, halfHigh, nHigh),
+                Scale(Avx2.Add(low0, low0), mLow, oddLow, roundLow, roundOddLow, nLow, isSigned), Scale(Avx2.Add(high0, high0), mHigh, oddHigh, roundHigh, roundOddHigh, nHigh, isSigned),
                 zeroPoint, min, max, block.Stored, ref output);
         }
     }

@@ -25,6 +25,7 @@ public sealed class VectorKernelTests
     [InlineData(40, 3, 1, 10, 4, 24, 17)]
     [InlineData(31, 5, 3, 3, 3, 16, 7)]
     [InlineData(3, 700, 20, 3, 3, 8, 8)]
+    [InlineData(40, 60, 8, 3, 3, 5, 11)]
     public void Convolutions_are_the_plain_sums(int height, int width, int inputs, int filterHeight, int filterWidth, int channels, int lessChannels)
     {
         if (!VectorKernels.IsSupported) return;
@@ -76,6 +77,11 @@ public sealed class VectorKernelTests
     [InlineData(6, 6, 4, 1, 17)]
     [InlineData(4, 260, 3, 3, 32)]
     [InlineData(3, 3, 1, 1, 33)]
+    [InlineData(9, 11, 3, 3, 26)]
+    [InlineData(6, 6, 3, 3, 15)]
+    [InlineData(9, 12, 5, 5, 16)]
+    [InlineData(5, 300, 3, 3, 16)]
+    [InlineData(270, 65, 2, 1, 32)]
     public void Depthwise_convolutions_are_the_plain_sums(int height, int width, int filterHeight, int filterWidth, int channels)
     {
         if (!VectorKernels.IsSupported) return;
