@@ -517,7 +517,7 @@ public static partial class VectorKernels
                 Scale(TwoPixels(acc4, acc5), m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(TwoPixels(acc6, acc7), m, oddM, rounding, oddRounding, n, odds, isSigned),
                 zeroPoint, min, max);
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * outputStep);
-            if (outputStep == 8)
+            if (stored == 8 && outputStep == 8)
             {
                 bytes.StoreUnsafe(ref output);
                 continue;

@@ -26,6 +26,7 @@ public sealed class VectorKernelTests
     [InlineData(31, 5, 3, 3, 3, 16, 7)]
     [InlineData(3, 700, 20, 3, 3, 8, 8)]
     [InlineData(40, 60, 8, 3, 3, 5, 11)]
+    [InlineData(20, 2, 3, 3, 3, 4, 4)]
     public void Convolutions_are_the_plain_sums(int height, int width, int inputs, int filterHeight, int filterWidth, int channels, int lessChannels)
     {
         if (!VectorKernels.IsSupported) return;
