@@ -48,12 +48,15 @@ public sealed class FoldConstantsTests
     }
 
     [Theory]
-    [InlineData("ADD", new[] { 11, 21, 12, 22 })]
-    [InlineData("SUB", new[] { -9, -19, -8, -18 })]
-    [InlineData("MUL", new[] { 10, 20, 20, 40 })]
+    [InlineData("ADD", new[] { -5, 22, -47, -20 })]
+    [InlineData("SUB", new[] { 9, -18, -33, -60 })]
+    [InlineData("MUL", new[] { -14, 40, 280, -800 })]
+    [InlineData("DIV", new[] { 0, 0, 5, -2 })]
+    [InlineData("MAXIMUM", new[] { 2, 20, -7, 20 })]
+    [InlineData("MINIMUM", new[] { -7, 2, -40, -40 })]
     public void Integers_broadcast(string name, int[] expected)
     {
-        int a = _graph.Constant(ElementType.Int32, [2, 1], 1, 2), b = _graph.Numbers(10, 20), result = _graph.Result(ElementType.Int32, 2, 2);
+        int a = _graph.Constant(ElementType.Int32, [2, 1], 2, -40), b = _graph.Numbers(-7, 20), result = _graph.Result(ElementType.Int32, 2, 2);
         _graph.Op(new IntegerArithmetic(name, Activation.None) { Inputs = new[] { a, b }, Outputs = new[] { result } });
         Assert.Equal(expected, _graph.Fold(result));
     }

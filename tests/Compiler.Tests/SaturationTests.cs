@@ -1,6 +1,7 @@
 using System.Linq;
 using Etch.Ir;
 using Etch.Ops;
+using Etch.Tflite;
 
 namespace Etch.Tests;
 
@@ -37,5 +38,27 @@ public sealed class SaturationTests
         Tensor output = Int8("output", c.Scale, [.. c.Expected.Select(v => (sbyte)0)]) with { Data = null };
         var graph = new Graph([.. c.Inputs.Select((values, i) => Int8($"input{i}", 1, values)), output], [c.Op], [], [c.Inputs.Length]);
         Assert.Equal(c.Expected, Values.Run(graph, graph.Ops[0]).Integers(c.Inputs.Length));
+    }
+
+    // All gates but the candidate's are open, and the candidates are nearly 1 and −1: each step adds nearly that, until the cell is full.
+    [Theory]
+    [InlineData(0f, 12, 32767, -32768)]
+    [InlineData(1.5f, 3, 6144, -6144)]
+    public void The_cell_of_a_recurrent_layer_is_clamped(float clip, int steps, int most, int least)
+    {
+        var b = new TfliteBuilder();
+        int x = b.Int8("input", [1, steps, 1], 1, 0);
+        int Weights(string name, params sbyte[] values) => b.Int8(name, [2, values.Length / 2], 1, 0, [.. values.Select(v => (byte)v)]);
+        int[] input = [Weights("Wi", 127, 127), Weights("Wf", 127, 127), Weights("Wc", 127, -127), Weights("Wo", 127, 127)];
+        int[] recurrent = [.. input.Select(_ => Weights("U", 0, 0, 0, 0))], biases = [.. input.Select(_ => b.Int32("bias", 0, 0))];
+        Quantization hidden = TfliteBuilder.Quantized(1f / 128, 0);
+        int h = b.Variable("hidden", ElementType.Int8, [1, 2], hidden), c = b.Variable("cell", ElementType.Int16, [1, 2], TfliteBuilder.Quantized(1f / 4096, 0));
+        int y = b.Tensor("output", ElementType.Int8, [1, steps, 2], hidden);
+        b.Operator(
+            Schema.Builtin.UnidirectionalSequenceLstm, [x, .. input, .. recurrent, -1, -1, -1, .. biases, -1, -1, h, c], [y],
+            (0, FlatValue.Int32(4)), (1, FlatValue.Float(clip)), (3, FlatValue.Int32(0)));
+        b.Ports([x], [y]);
+        Graph graph = Agreement.Import(b.Build());
+        Assert.Equal([most, least], Engines.Reference(graph, [[.. Enumerable.Repeat((byte)1, steps)]]).Integers(c));
     }
 }

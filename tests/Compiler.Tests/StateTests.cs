@@ -134,6 +134,22 @@ public sealed class StateTests
         Assert.Equal(emitted.NewState(model).Length + model.Cost.Arena + 4, model.Measures.WorkingBytes);
     }
 
+    // y = (v + v) / 2 of the last six numbers.
+    [Fact]
+    public void A_delay_line_remembers_what_came_before()
+    {
+        (EmittedModels emitted, CompiledModel model) = Emit("Remembers", DelayLine);
+        Graph graph = Graphs.Of(DelayLine);
+        byte[] state = emitted.NewState(model);
+        Values? values = null;
+        foreach ((byte[] input, byte[] expected) in new (byte[], byte[])[] { ([1, 2], [0, 0, 0, 0, 1, 2]), ([3, 4], [0, 0, 1, 2, 3, 4]), ([5, 6], [1, 2, 3, 4, 5, 6]), ([7, 8], [3, 4, 5, 6, 7, 8]) })
+        {
+            values = Engines.Reference(graph, [input], values);
+            Assert.Equal(expected, values.Bytes(graph.Outputs[0]));
+            Assert.Equal(expected, emitted.Run(model, [input], state).Outputs[0]);
+        }
+    }
+
     [Fact]
     public void Two_streams_do_not_touch_each_other()
     {

@@ -132,6 +132,47 @@ public sealed class TypesTests
         Assert.Equal(expected, Engines.Reference(RebaseUInt8.Run(graph), input).Floats(z));
     }
 
+    // Scaled by the output's 1/256 or 1/128, rounded, moved by the zero point and clamped; where rounding hangs on the last bits, nothing is expected.
+    [Theory]
+    [InlineData("LOGISTIC", 0.06f, 130)]
+    [InlineData("TANH", 0.05f, 100)]
+    public void Functions_of_uint8_are_rounded_once(string function, float scale, int zeroPoint)
+    {
+        bool isTanh = function == "TANH";
+        var b = new TfliteBuilder();
+        int x = b.Tensor("input", ElementType.UInt8, [256], TfliteBuilder.Quantized(scale, zeroPoint));
+        int y = b.Tensor("output", ElementType.UInt8, [256], isTanh ? TfliteBuilder.Quantized(1f / 128, 128) : TfliteBuilder.Quantized(1f / 256, 0));
+        b.Operator(isTanh ? Schema.Builtin.Tanh : Schema.Builtin.Logistic, [x], [y]);
+        b.Ports([x], [y]);
+        Graph graph = Agreement.Import(b.Build());
+        byte[] input = [.. Enumerable.Range(0, 256).Select(i => (byte)i)], stored = Engines.Reference(graph, [input]).Bytes(y), rebased = Engines.Reference(RebaseUInt8.Run(graph), [input]).Bytes(y);
+        for (int q = 0; q < 256; q++)
+        {
+            double real = scale * (q - zeroPoint), place = isTanh ? (128 * Math.Tanh(real)) + 128 : 256 / (1 + Math.Exp(-real));
+            if (Math.Abs(place - Math.Floor(place) - 0.5) < 1e-3) continue;
+            Assert.Equal((byte)Math.Clamp(Math.Round(place), 0, 255), stored[q]);
+            Assert.Equal(stored[q], rebased[q]);
+        }
+    }
+
+    // As TFLite does it, in float: 2 · (q − 100) + 50, and (q − 100) / 2 + 50 with halves away from 0.
+    [Theory]
+    [InlineData(0.25f, 50, new byte[] { 10, 76, 120, 255 }, new byte[] { 0, 2, 90, 255 })]
+    [InlineData(1f, 50, new byte[] { 99, 100, 101, 103 }, new byte[] { 49, 50, 51, 52 })]
+    [InlineData(0.5f, 100, new byte[] { 0, 99, 255 }, new byte[] { 0, 99, 255 })]
+    public void Inputs_of_a_concatenation_are_requantised(float scale, int zeroPoint, byte[] input, byte[] expected)
+    {
+        var b = new TfliteBuilder();
+        int x = b.Tensor("input", ElementType.UInt8, [input.Length], TfliteBuilder.Quantized(0.5f, 100));
+        int z = b.Tensor("other", ElementType.UInt8, [1], TfliteBuilder.Quantized(scale, zeroPoint), [7]);
+        int y = b.Tensor("output", ElementType.UInt8, [1 + input.Length], TfliteBuilder.Quantized(scale, zeroPoint));
+        b.Operator(Schema.Builtin.Concatenation, [z, x], [y]);
+        b.Ports([x], [y]);
+        Graph graph = Agreement.Import(b.Build());
+        Assert.Equal([7, .. expected], Engines.Reference(graph, [input]).Bytes(y));
+        Assert.Equal([7, .. expected], Engines.Reference(RebaseUInt8.Run(graph), [input]).Bytes(y));
+    }
+
     private static ElementType Type(string name) => Enum.Parse<ElementType>(name);
 
     private static TfliteBuilder Unary(int builtin, ElementType type, int zeroPoint)

@@ -34,10 +34,11 @@ internal sealed class Draw(uint stream)
         return bytes;
     }
 
-    /// <summary>A value of a tensor: any bytes; for BOOL 0 and 1; for FLOAT32 numbers around 0, some of them special.</summary>
+    /// <summary>A value of a tensor: any bytes; for BOOL 0 and 1; for INT32 any number or one near 0; for FLOAT32 numbers around 0, some of them special.</summary>
     public byte[] Value(Tensor tensor)
     {
         if (tensor.Type == ElementType.Bool) return Array.ConvertAll(Bytes(tensor.ByteCount), b => (byte)(b & 1));
+        if (tensor.Type == ElementType.Int32) return Values.Bytes(ElementType.Int32, Array.ConvertAll(new int[tensor.ElementCount], _ => Chance(2) ? Int(-3, 3) : unchecked((int)_random.Next())));
         if (tensor.Type != ElementType.Float32) return Bytes(tensor.ByteCount);
         float[] floats =
         [

@@ -125,11 +125,16 @@ internal static class EdgeCases
     private static TfliteBuilder Binary(Draw draw, int builtin, ElementType from, ElementType to, bool hasActivation = false)
     {
         (int[] first, int[] second, int[] output) = Broadcast(draw);
+
+        // A tensor compared with itself: equal elements are rare otherwise.
+        bool isSame = to == ElementType.Bool && draw.Chance(4);
+        if (isSame) output = first;
         var b = new TfliteBuilder();
         (int x, int port) = Input(b, draw, "first", from, first);
         var ports = new List<int> { port };
         int y;
-        if (draw.Chance(3)) y = b.Tensor("second", from, second, null, Constant(draw, from, second));
+        if (isSame) y = x;
+        else if (draw.Chance(3)) y = b.Tensor("second", from, second, null, Constant(draw, from, second));
         else
         {
             (y, port) = Input(b, draw, "second", from, second);

@@ -86,9 +86,12 @@ internal static class FurtherCases
         var b = new TfliteBuilder();
         int x1 = b.Tensor("first", ElementType.Int8, first, q1, constant == 1 ? draw.Bytes(Shapes.Count(first)) : null);
         int x2 = b.Tensor("second", ElementType.Int8, second, q2, constant == 2 ? draw.Bytes(Shapes.Count(second)) : null);
-        int y = b.Tensor("output", result, Shapes.Broadcast(first, second)!, result == ElementType.Int8 ? draw.Quantized() : null);
-        b.Operator(builtin, [x1, x2], [y], hasActivation ? [(0, Flat(draw.Of(0, 0, 1, 2, 3)))] : []);
-        b.Ports(constant == 2 ? [x1] : constant == 1 ? [x2] : [x1, x2], [y]);
+
+        // A tensor compared with itself: equal elements are rare otherwise.
+        bool isSame = result == ElementType.Bool && constant == 0 && draw.Chance(4);
+        int y = b.Tensor("output", result, isSame ? first : Shapes.Broadcast(first, second)!, result == ElementType.Int8 ? draw.Quantized() : null);
+        b.Operator(builtin, isSame ? [x1, x1] : [x1, x2], [y], hasActivation ? [(0, Flat(draw.Of(0, 0, 1, 2, 3)))] : []);
+        b.Ports(isSame || constant == 2 ? [x1] : constant == 1 ? [x2] : [x1, x2], [y]);
         return b;
     }
 
