@@ -9,12 +9,13 @@ namespace Etch.Tests;
 /// <summary>A transformer that was exported with its dropout switched on, of which no output can be recorded.</summary>
 public sealed class DropoutTests
 {
+    public const string Name = "transformer_radioml_128_int8";
+
     [ModelTheory]
     [InlineData(1)]
     [InlineData(2)]
     public void Emitted_code_is_the_reference_with_dropout_as_the_identity(int seed)
     {
-        const string Name = "transformer_radioml_128_int8";
         CompiledModel[] models = [.. Engines.Variants.Select((variant, v) => Engines.Compile(Models.File(Name), Engines.ClassName(Name, (10 * seed) + v), variant.Options))];
         Assert.All(models, model =>
         {

@@ -21,16 +21,6 @@ public sealed class PersonTests
         Assert.Equal(name == "person", (sbyte)scores[1] > (sbyte)scores[0]);
     }
 
-    /// <summary>The picture with 192 × 192 pixels, as grey bytes: each pixel four times.</summary>
-    public static byte[] Twice(string name)
-    {
-        byte[] pixels = Grey(name), twice = new byte[4 * Side * Side];
-
-        // A picture's bytes are its grey values less 128, as the int8 input wants them.
-        for (int i = 0; i < twice.Length; i++) twice[i] = (byte)(pixels[(i / (4 * Side) * Side) + (i % (2 * Side) / 2)] + 128);
-        return twice;
-    }
-
     /// <summary>The pixels of a BMP file of 96 × 96 bytes, rows from the top.</summary>
     private static byte[] Grey(string name)
     {

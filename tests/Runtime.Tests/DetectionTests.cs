@@ -49,6 +49,125 @@ public sealed class DetectionTests
     }
 
     [Fact]
+    public void The_score_of_an_only_class_is_the_certainty()
+    {
+        var found = new Detection[4];
+        Assert.Equal(1, Detections.FromYoloRows<float>([50, 40, 20, 10, 80, 0], classes: 1, scoreUnit: 100, threshold: 0.5f, found));
+        AssertNear(new Detection(40, 35, 60, 45, 0, 0.8f), found[0]);
+        Assert.Equal(0, Detections.FromYoloRows<float>([50, 40, 20, 10, 80, 0, 0], classes: 2, scoreUnit: 100, threshold: 0.5f, found));
+    }
+
+    [Fact]
+    public void Priors_are_those_of_the_paper()
+    {
+        // Four cells with three boxes and one with six: sizes 0.2 and 0.95, the root of 2 is 1.41421, that of 3 is 1.73205, that of 0.95 is 0.974679.
+        float[] priors = new float[4 * 18];
+        Detections.SsdPriors([2, 1], priors);
+        float[] first = [0.25f, 0.25f, 0.1f, 0.1f, 0.25f, 0.25f, 0.141421f, 0.282843f, 0.25f, 0.25f, 0.282843f, 0.141421f, 0.25f, 0.75f, 0.1f, 0.1f];
+        float[] last =
+        [
+            0.5f, 0.5f, 0.95f, 0.95f, 0.5f, 0.5f, 0.671751f, 1.343503f, 0.5f, 0.5f, 1.343503f, 0.671751f,
+            0.5f, 0.5f, 0.548483f, 1.645448f, 0.5f, 0.5f, 1.645448f, 0.548483f, 0.5f, 0.5f, 0.974679f, 0.974679f,
+        ];
+        for (int i = 0; i < first.Length; i++) Assert.Equal(first[i], priors[i], 1e-5f);
+        for (int i = 0; i < last.Length; i++) Assert.Equal(last[i], priors[48 + i], 1e-5f);
+        Detections.SsdPriors([20, 10, 5, 3, 2, 1], new float[4 * 2034]);
+
+        // A single grid: the box between its size and 1 is not among its three.
+        Detections.SsdPriors([1], priors.AsSpan(0, 12), minScale: 0.3f);
+        Assert.Equal(0.3f * MathF.Sqrt(2), priors[7], 1e-5f);
+    }
+
+    [Fact]
+    public void A_face_has_a_box_and_points_around_the_middle_of_its_cell()
+    {
+        // Two cells of 8 pixels side by side with one box of one point each; the second cell's middle is (12, 4).
+        float[] offsets = [9, 9, 9, 9, 9, 9, 1, -2, 6, 8, 0.5f, 1], scores = [-3, 0];
+        var found = new Detection[2];
+        Assert.Equal(1, Detections.FromBlazeFace<float>(offsets, scores, gridWidth: 2, boxesPerCell: 1, stride: 8, threshold: 0.4f, found, firstBox: 10));
+        AssertNear(new Detection(10, -2, 16, 6, 0, 0.5f), found[0]);
+        Assert.Equal(11, found[0].Box);
+        Assert.Equal((12.5f, 5f), Detections.BlazeFacePoint<float>(offsets, box: 1, point: 0, gridWidth: 2, boxesPerCell: 1, stride: 8, points: 1));
+
+        // With two boxes in each cell they are the two of one cell, whose middle is (4, 4).
+        Assert.Equal((4.5f, 5f), Detections.BlazeFacePoint<float>(offsets, box: 1, point: 0, gridWidth: 1, boxesPerCell: 2, stride: 8, points: 1));
+    }
+
+    [Fact]
+    public void Cells_that_touch_are_one_object()
+    {
+        // Background and two classes; a letter is a cell of a class: a cell touches at corners, a class does not touch another.
+        string[] rows = ["a..b", ".a.a", "....", "b..b"];
+        float[] grid = [.. rows.SelectMany(row => row).SelectMany(c => new[] { 0.1f, c == 'a' ? 0.7f : 0.2f, c == 'b' ? 0.6f : 0.1f })];
+        grid[(5 * 3) + 1] = 0.9f;
+        var found = new Detection[8];
+        int count = Detections.FromCells<float>(grid, gridWidth: 4, classes: 3, stride: 8, threshold: 0.5f, found);
+        Detection[] sorted = [.. found.Take(count).OrderBy(d => d.Label).ThenBy(d => d.Top).ThenBy(d => d.Left)];
+        Detection[] expected =
+        [
+            new(0, 0, 16, 16, 1, 0.9f, 5), new(24, 8, 32, 16, 1, 0.7f, 7), new(24, 0, 32, 8, 2, 0.6f, 3), new(0, 24, 8, 32, 2, 0.6f, 12), new(24, 24, 32, 32, 2, 0.6f, 15),
+        ];
+        Assert.Equal(expected, sorted);
+        Assert.Equal((8f, 8f), (sorted[0].CenterX, sorted[0].CenterY));
+    }
+
+    [Fact]
+    public void A_cell_joins_what_it_touches_on_both_sides()
+    {
+        // The two ends of a V are apart until its tip comes.
+        string[] rows = ["a...a", ".a.a.", "..a.."];
+        float[] grid = [.. rows.SelectMany(row => row).SelectMany(c => new[] { 0, c == 'a' ? 1f : 0 })];
+        var found = new Detection[8];
+        Assert.Equal(1, Detections.FromCells<float>(grid, gridWidth: 5, classes: 2, stride: 1, threshold: 0.5f, found));
+        Assert.Equal(new Detection(0, 0, 5, 3, 1, 1, 0), found[0] with { Box = 0 });
+    }
+
+    [Fact]
+    public void Stored_outputs_give_what_their_real_values_give()
+    {
+        var random = new Random(7);
+        float[] priors = new float[4 * 18];
+        Detections.SsdPriors([2, 1], priors);
+        for (int round = 0; round < 20; round++)
+        {
+            float scale = random.NextSingle() / 20, other = 1f / 256;
+            int zero = random.Next(-20, 20);
+            sbyte[] Draw(int length) => [.. Enumerable.Range(0, length).Select(_ => (sbyte)random.Next(-128, 128))];
+            float[] Real(sbyte[] stored, float unit, int origin)
+            {
+                float[] real = new float[stored.Length];
+                Affine.Dequantize(stored, real, unit, origin);
+                return real;
+            }
+
+            sbyte[] rows = Draw(70), grid = Draw(4 * 3 * 14), offsets = Draw(72), scores = Draw(54), cells = Draw(4 * 3 * 3), faces = Draw(8 * 10), logits = Draw(8);
+            Same(
+                found => Detections.FromYoloRows(rows, 2, 1, 0.2f, found, scale, zero),
+                found => Detections.FromYoloRows(Real(rows, scale, zero), 2, 1, 0.2f, found));
+            Same(
+                found => Detections.FromYoloGrid(grid, 4, 9, 8, [10, 20], 0.2f, found, scale, zero),
+                found => Detections.FromYoloGrid(Real(grid, scale, zero), 4, 9, 8, [10, 20], 0.2f, found));
+            Same(
+                found => Detections.FromSsd(offsets, scores, priors, 1, 0.3f, found, scale, zero, other, -128),
+                found => Detections.FromSsd(Real(offsets, scale, zero), Real(scores, other, -128), priors, 1, 0.3f, found));
+            Same(
+                found => Detections.FromBlazeFace(faces, logits, 2, 2, 16, 0.3f, found, 0, scale, zero, other, 3),
+                found => Detections.FromBlazeFace(Real(faces, scale, zero), Real(logits, other, 3), 2, 2, 16, 0.3f, found));
+            Same(found => Detections.FromCells(cells, 4, 3, 8, 0.8f, found, other, -128), found => Detections.FromCells(Real(cells, other, -128), 4, 3, 8, 0.8f, found));
+            Assert.Equal(
+                Detections.BlazeFacePoint(Real(faces, scale, zero), 5, 1, 2, 2, 16, 3), Detections.BlazeFacePoint(faces, 5, 1, 2, 2, 16, 3, scale, zero));
+        }
+
+        static void Same(Func<Detection[], int> stored, Func<Detection[], int> real)
+        {
+            Detection[] first = new Detection[40], second = new Detection[40];
+            Assert.Equal(real(second), stored(first));
+            Assert.Equal(second, first);
+            Assert.NotEqual(default, first[0]);
+        }
+    }
+
+    [Fact]
     public void Overlap_is_the_common_area_over_the_covered_one()
     {
         var box = new Detection(0, 0, 10, 10, 0, 1);
@@ -130,36 +249,6 @@ public sealed class DetectionTests
     }
 
     [Fact]
-    public void Top_is_the_sorted_beginning()
-    {
-        var random = new Random(1);
-        int[] top = new int[5];
-        Assert.Equal(3, Scores.Top<sbyte>([4, -7, 4], top));
-        Assert.Equal([0, 2, 1], top.Take(3));
-        for (int round = 0; round < 200; round++)
-        {
-            sbyte[] scores = [.. Enumerable.Range(0, random.Next(30)).Select(_ => (sbyte)random.Next(-4, 4))];
-            int count = Scores.Top<sbyte>(scores, top);
-            Assert.Equal(Enumerable.Range(0, scores.Length).OrderByDescending(i => scores[i]).Take(5), top.Take(count));
-        }
-
-        Assert.Equal(0, Scores.Top<float>([1, 2], []));
-    }
-
-    [Fact]
-    public void Pixels_are_normalised_and_quantised()
-    {
-        byte[] pixels = [.. Enumerable.Range(0, 256).Select(i => (byte)i)];
-        sbyte[] input = new sbyte[256];
-        Images.Quantize(pixels, input, 1f / 255, -128, mean: [0], deviation: [255]);
-        Assert.Equal(pixels.Select(p => (sbyte)(p - 128)), input);
-
-        // Red (255 − 127.5) / 127.5 = 1 → 1 / 0.02; green (0 − 100) / 50 = −2; blue 30 / 10 = 3, which is clamped.
-        Images.Quantize([255, 0, 30], input, 0.02f, 5, mean: [127.5f, 100, 0], deviation: [127.5f, 50, 10]);
-        Assert.Equal([55, -95, 127], input.Take(3));
-    }
-
-    [Fact]
     public void Spans_that_do_not_fit_are_refused()
     {
         Assert.Throws<ArgumentException>("rows", () => Detections.FromYoloRows(new float[7], 1, 1, 0, []));
@@ -167,28 +256,36 @@ public sealed class DetectionTests
         Assert.Throws<ArgumentException>("anchors", () => Detections.FromYoloGrid(new float[6], 1, 1, 32, [1], 0, []));
         Assert.Throws<ArgumentException>(() => Detections.FromSsd(new float[4], new float[3], new float[8], 0, 0, []));
         Assert.Throws<ArgumentOutOfRangeException>("firstClass", () => Detections.FromSsd(new float[4], new float[3], new float[4], 3, 0, []));
-        Assert.Throws<ArgumentException>("mean", () => Images.Quantize(new byte[4], new sbyte[4], 1, 0, [0, 0, 0], [1, 1, 1]));
+        Assert.Throws<ArgumentException>("grids", () => Detections.SsdPriors([], []));
+        Assert.Throws<ArgumentException>("grids", () => Detections.SsdPriors([2, 0], new float[48]));
+        Assert.Throws<ArgumentException>("priors", () => Detections.SsdPriors([2], new float[47]));
+        Assert.Throws<ArgumentException>("scores", () => Detections.FromBlazeFace<float>(new float[12], new float[3], 2, 1, 8, 0, []));
+        Assert.Throws<ArgumentException>("offsets", () => Detections.FromBlazeFace<float>(new float[6], new float[2], 2, 1, 8, 0, []));
+        Assert.Throws<ArgumentOutOfRangeException>("box", () => Detections.BlazeFacePoint<float>(new float[32], 2, 0, 2, 1, 8));
+        Assert.Throws<ArgumentOutOfRangeException>("point", () => Detections.BlazeFacePoint<float>(new float[32], 0, 6, 2, 1, 8));
+        Assert.Throws<ArgumentException>("grid", () => Detections.FromCells<float>(new float[5], 2, 2, 8, 0, []));
+        Assert.Throws<ArgumentOutOfRangeException>("classes", () => Detections.FromCells<float>(new float[4], 2, 1, 8, 0, []));
     }
 
     [Fact]
     public void Nothing_is_allocated()
     {
-        float[] rows = new float[600], grid = new float[5 * 4 * 18], offsets = new float[400], scores = new float[300];
-        Array.Fill(rows, 1);
-        Array.Fill(scores, 1);
+        sbyte[] rows = new sbyte[600], grid = new sbyte[5 * 4 * 18], offsets = new sbyte[4 * 2034], scores = new sbyte[3 * 2034];
+        Array.Fill(rows, (sbyte)1);
+        Array.Fill(scores, (sbyte)1);
+        float[] priors = new float[4 * 2034];
         var found = new Detection[40];
-        byte[] pixels = new byte[300];
-        sbyte[] input = new sbyte[300];
-        int[] top = new int[5];
         int boxes = 0;
         void Run()
         {
-            boxes += Detections.FromYoloRows(rows, 1, 1, 0.1f, found);
-            boxes += Detections.FromYoloGrid(grid, 5, 1, 32, Anchors, 0.1f, found);
-            boxes += Detections.FromSsd(offsets, scores, offsets, 1, 0.1f, found);
+            boxes += Detections.FromYoloRows<sbyte>(rows, 1, 1, 0.1f, found);
+            boxes += Detections.FromYoloGrid<sbyte>(grid, 5, 1, 32, Anchors, 0.1f, found);
+            Detections.SsdPriors([20, 10, 5, 3, 2, 1], priors);
+            boxes += Detections.FromSsd<sbyte>(offsets, scores, priors, 1, 0.1f, found);
+            boxes += Detections.FromBlazeFace<sbyte>(offsets, scores.AsSpan(0, 8), 2, 2, 8, 0.1f, found);
+            boxes += (int)Detections.BlazeFacePoint<sbyte>(offsets, 1, 1, 2, 2, 8).X;
+            boxes += Detections.FromCells<sbyte>(scores, 1, 3, 8, 0.1f, found);
             boxes += Detections.Suppress(found, 0.45f);
-            Scores.Top<float>(scores, top);
-            Images.Quantize(pixels, input, 1f / 255, -128, [0, 0, 0], [255, 255, 255]);
         }
 
         Run();

@@ -44,11 +44,14 @@ internal static class Program
         bool failed = false;
         foreach (string path in args.Length > 0 ? args : Documented())
         {
-            CompiledModel model = Compiler.Compile(ModelFile.Read(path), new CompileOptions { ClassName = "Model" }, CancellationToken.None);
+            var options = new CompileOptions { ClassName = "Model" };
+            CompiledModel model = Compiler.Compile(ModelFile.Read(path), options, CancellationToken.None);
             foreach (Problem problem in model.Problems) Console.Error.WriteLine($"{path}: {problem.Message}");
             failed |= !model.Succeeded;
-            CompiledModel inArena = Compiler.Compile(model.File, model.Options with { InArena = true }, CancellationToken.None);
-            if (model.Succeeded) rows.Add(new Row(model, inArena, TfliteImporter.Import(model.File.Bytes, new Problems()).Graph!));
+            if (!model.Succeeded) continue;
+            CompiledModel inArena = Compiler.Compile(model.File, options with { InArena = true }, CancellationToken.None);
+            CompiledModel streamed = Compiler.Compile(model.File, options with { Streaming = StreamingPolicy.Smallest }, CancellationToken.None);
+            rows.Add(new Row(model, inArena, streamed, TfliteImporter.Import(model.File.Bytes, new Problems()).Graph!));
         }
 
         Console.Out.Write(Tables.Write(rows).ReplaceLineEndings("\n"));
@@ -102,7 +105,7 @@ internal static class Program
     }
 
     private static string[] Documented() =>
-        [Path.Combine(Root(), "samples", "KeywordSpotting", "Models", "keywords.tflite"), .. Tflm.Models.Keys.Select(name => Path.Combine(Shared(), name + ".tflite"))];
+        [Path.Combine(Root(), "samples", "KeywordSpotting", "Models", "keywords.tflite"), .. Families.Models.Select(name => Path.Combine(Shared(), name + ".tflite"))];
 
     private static string Shared() => Path.Combine(Root(), "..", "shared", "models");
 

@@ -10,14 +10,14 @@ using Etch.Passes;
 
 namespace Etch.Report;
 
-/// <summary>A model of the report: compiled, also with inputs and outputs in the arena, and as its file has it.</summary>
-internal sealed record Row(CompiledModel Model, CompiledModel InArena, Graph File)
+/// <summary>A model of the report: compiled, also with inputs and outputs in the arena and to stream as much as it can, and as its file has it.</summary>
+internal sealed record Row(CompiledModel Model, CompiledModel InArena, CompiledModel Streamed, Graph File)
 {
     public string Name => Path.GetFileNameWithoutExtension(Model.File.Name);
 
     public long CallersBytes => Model.Measures.WorkingBytes - Model.Cost.Arena - Model.Cost.State;
 
-    public TflmArena? Measured => Tflm.Models.GetValueOrDefault(Name);
+    public TflmArena? Measured => Tflm.Measured.GetValueOrDefault(Name);
 }
 
 /// <summary>Writes docs/models.md.</summary>
@@ -32,8 +32,10 @@ internal static class Tables
         dotnet run -c Release --project tools/Report > docs/models.md
         ```
 
-        `keywords` is the model of `samples/KeywordSpotting`. The others lie beside the repository, in `../shared/models`.
-        Bytes throughout. The same figures are constants of the generated class and stand in the header of the emitted file.
+        `keywords` is the model of `samples/KeywordSpotting`. The others lie beside the repository, in `../shared/models`: all of that folder
+        that are quantised. [families.md](families.md) has the code around them. Bytes throughout. The same figures are constants of the
+        generated class and stand in the header of the emitted file. *Operators* are those of the file, *layers* what is left to run,
+        *kernels* the different ones among them. RAM is arena, state and stack.
         """;
 
     private const string Memory = """
@@ -50,7 +52,31 @@ internal static class Tables
         alive during one operator, inputs and outputs included, each rounded to TFLM's 16 bytes; TFLM cannot need less. *TFLM peak* is
         the non-persistent part of its arena as measured (tensors and scratch, greedy planner), *TFLM used* what `arena_used_bytes()`
         returned, with the interpreter's own structures, on a 64-bit build. A dash: not measured.
+
+        *By rows* is the arena when as many layers run row by row as make it smallest (`Streaming = EtchStreaming.Smallest`); *pushed* is all
+        the memory there is when the input comes row by row, so that nobody holds the whole of it (docs/memory.md). A dash: the model
+        has state, several inputs, or a first layer that needs the whole input.
         """;
+
+    private const string Peers = """
+        ## Peers' arenas
+
+        What others publish for the four models of MLPerf Tiny, beside *arena* and *by rows* from above: TFLM as Renesas submitted it
+        (`tensor_arena_size`, v0.7 and v1.2), microTVM and microTVM with CMSIS-NN (`WORKSPACE_SIZE`, v1.0), Bosch HALE (its buffer on the boards
+        it was submitted for, v1.2).
+
+        | model | arena | by rows | TFLM | microTVM | microTVM, CMSIS-NN | HALE |
+        |---|---:|---:|---:|---:|---:|---:|
+        """;
+
+    // MLPerf Tiny submissions: tiny_results v0.7, v1.0 and v1.2.
+    private static readonly (string Model, string Figures)[] Published =
+    [
+        ("dscnn_mlperf_kws_int8", "31 KB | 146,960 | 17,744 | 16,000 to 20,864"),
+        ("vww_mobilenetv1_96_int8", "99 to 100 KB | 353,800 | 65,312 | 55,296 to 73,216"),
+        ("resnet8_cifar_int8", "54 to 60 KB | 247,904 | 66,624 | 36,560 to 57,856"),
+        ("autoencoder_toycar_int8", "3 to 10 KB | 3,200 | 1,672 | 768"),
+    ];
 
     private const string Flash = """
         ## RAM and flash
@@ -93,18 +119,25 @@ internal static class Tables
             foreach (Row row in rows.Where(isListed ?? (_ => true))) text.Append("| ").Append(row.Name).Append(" | ").AppendJoin(" | ", cells(row)).Append(" |\n");
         }
 
-        Part(Head, ["parameters", "MACs", "operators", "layers", "kernels", "RAM", "flash"], row =>
+        Part(Head, ["family", "operators", "layers", "kernels", "parameters", "MACs", "RAM", "flash"], row =>
         [
-            Number(row.Model.Measures.Parameters), Number(row.Model.Cost.Macs), Number(row.Model.Measures.OpsBefore),
-            Number(row.Model.Measures.OpsAfter), Number(row.Model.Measures.Kernels), Number(row.Model.Cost.Ram), Number(row.Model.Cost.Flash),
+            Families.Of(row.Name) ?? "–", Number(row.Model.Measures.OpsBefore), Number(row.Model.Measures.OpsAfter), Number(row.Model.Measures.Kernels),
+            Number(row.Model.Measures.Parameters), Number(row.Model.Cost.Macs), Number(row.Model.Cost.Ram), Number(row.Model.Cost.Flash),
         ]);
-        Part(Memory, ["arena", "lower bound", "inputs, outputs", "working", "in arena", "TFLM live", "TFLM peak", "TFLM used"], row =>
+        Part(Memory, ["arena", "lower bound", "by rows", "pushed", "state", "inputs, outputs", "working", "in arena", "TFLM live", "TFLM peak", "TFLM used"], row =>
         [
-            Number(row.Model.Cost.Arena), Number(row.Model.Plan.LowerBound), Number(row.CallersBytes), Number(row.Model.Measures.WorkingBytes),
-            Number(row.InArena.Cost.Arena),
+            Number(row.Model.Cost.Arena), Number(row.Model.Plan.LowerBound), Number(row.Streamed.Cost.Arena), Number(row.Streamed.Push?.Bytes),
+            Number(row.Model.Cost.State), Number(row.CallersBytes), Number(row.Model.Measures.WorkingBytes), Number(row.InArena.Cost.Arena),
             Number(Tflm.LivePeak(row.File)), Number(row.Measured?.Peak), Number(row.Measured?.ArenaUsed),
         ]);
         text.Append('\n').Append(Verdict(rows));
+        if (rows.Any(row => Published.Any(other => other.Model == row.Name))) text.Append('\n').Append(Peers).Append('\n');
+        foreach ((string model, string figures) in Published)
+        {
+            if (rows.FirstOrDefault(row => row.Name == model) is not { } row) continue;
+            text.Append(InvariantText.Of($"| {model} | {Number(row.Model.Cost.Arena)} | {Number(row.Streamed.Cost.Arena)} | {figures} |\n"));
+        }
+
         Part(Flash, ["arena", "state", "stack", "RAM", "tables", "code, about", "flash"], row =>
         [
             Number(row.Model.Cost.Arena), Number(row.Model.Cost.State), Number(row.Model.Cost.Stack), Number(row.Model.Cost.Ram),
