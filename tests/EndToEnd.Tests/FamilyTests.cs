@@ -92,9 +92,9 @@ public sealed partial class FamilyTests
         Assert.True(expected == actual, $"{section} prints for {input}:\n{actual}");
 
         // Boxes lie where the eye sees the person or the face; those of an SSD are parts of the image.
-        int height = section == "SSD" ? 1 : models[0].Inputs[0].Shape[1], width = section == "SSD" ? 1 : models[0].Inputs[0].Shape[2];
         foreach (Match box in Box().Matches(printed))
         {
+            (int height, int width) = section == "SSD" ? (1, 1) : (models[0].Inputs[0].Shape[1], models[0].Inputs[0].Shape[2]);
             float[] edges = [.. box.Groups.Values.Skip(1).Select(edge => float.Parse(edge.Value, CultureInfo.InvariantCulture) * Side)];
             var found = new Detection(edges[0] / width, edges[1] / height, edges[2] / width, edges[3] / height, 0, 1);
             Assert.InRange(found.Overlap(section is "YOLO-Fastest" or "BlazeFace" ? Face : Person), 0.5f, 1);
