@@ -97,10 +97,14 @@ internal sealed class Entry(CompileOptions options, Graph imported)
         if (problems.Any) return;
 
         Pass(nameof(DropUnread), DropUnread.Run);
+        if (!options.KeepTensors) Pass(nameof(RemoveIdentities), RemoveIdentities.Run);
+        if (!options.KeepTensors) Pass(nameof(MergeEqual), MergeEqual.Run);
+        if (!options.KeepTensors) Pass(nameof(MoveTransposes), MoveTransposes.Run);
+        if (!options.KeepTensors) Pass(nameof(DropUnread), DropUnread.Run);
         Pass(nameof(RebaseUInt8), RebaseUInt8.Run);
         if (!options.KeepTensors) Pass(nameof(FusePad), FusePad.Run);
         if (!options.KeepTensors) Pass(nameof(FuseActivation), FuseActivation.Run);
-        Pass(nameof(TabulateUnary), TabulateUnary.Run);
+        Pass(nameof(TabulateUnary), g => TabulateUnary.Run(g, options.KeepTensors));
         if (!options.KeepTensors) Pass(nameof(ConstantChannels), ConstantChannels.Run);
         if (!options.KeepTensors) Pass(nameof(RemoveViews), RemoveViews.Run);
         if (!options.KeepTensors) Pass(nameof(ShareVariables), ShareVariables.Run);

@@ -24,14 +24,14 @@ public sealed class ModelGenerator : IIncrementalGenerator
     public void Initialize(IncrementalGeneratorInitializationContext context)
     {
         IncrementalValuesProvider<AdditionalText> texts = ModelTexts(context);
-        IncrementalValueProvider<ImmutableArray<(string Path, string Text)>> labels = context.AdditionalTextsProvider
-            .Where(static text => text.Path.EndsWith(LabelsExtension, StringComparison.OrdinalIgnoreCase))
-            .Select(static (text, cancel) => (text.Path, Text: text.GetText(cancel)?.ToString() ?? "")).Collect();
-        IncrementalValuesProvider<ModelFile> files = texts
-            .Select(static (text, _) => ModelFile.Read(text.Path)).WithTrackingName(Steps.Read)
-            .Combine(labels).Select(static (x, _) => Labelled(x.Left, x.Right));
         IncrementalValuesProvider<ModelItem> items = texts.Combine(context.AnalyzerConfigOptionsProvider)
             .Select(static (x, _) => ModelItem.Read(x.Left, x.Right)).WithTrackingName(Steps.Item);
+        IncrementalValueProvider<ImmutableArray<LabelsFile>> labels = context.AdditionalTextsProvider.Combine(items.Collect())
+            .Where(static x => x.Right.Any(item => item.IsLabelledBy(x.Left.Path)))
+            .Select(static (x, cancel) => new LabelsFile(x.Left.Path, x.Left.GetText(cancel)?.ToString() ?? "")).Collect();
+        IncrementalValuesProvider<ModelFile> files = texts
+            .Select(static (text, _) => ModelFile.Read(text.Path)).WithTrackingName(Steps.Read)
+            .Combine(items.Collect()).Combine(labels).Select(static (x, _) => Labelled(x.Left.Left, x.Left.Right, x.Right));
         IncrementalValueProvider<ProjectSettings> project = context.AnalyzerConfigOptionsProvider.Combine(context.CompilationProvider)
             .Select(static (x, _) => ProjectSettings.Read(x.Left.GlobalOptions, x.Right.Options.CheckOverflow)).WithTrackingName(Steps.Project);
 
@@ -55,6 +55,8 @@ public sealed class ModelGenerator : IIncrementalGenerator
         IncrementalValuesProvider<CompiledModel> orphans = pairing
             .SelectMany(static (x, _) => x.Orphans).Select(static (orphan, _) => orphan.Fail());
 
+        context.RegisterSourceOutput(
+            items.Combine(labels), static (c, x) => Report(c, Unlabelled(x.Left, x.Right) is { } finding ? [finding] : [], ImmutableArray<Place>.Empty));
         context.RegisterSourceOutput(pairing.Combine(places), static (c, x) => Report(c, x.Left.Findings, x.Right));
         context.RegisterSourceOutput(compiled.Combine(places), static (c, x) => Report(c, Findings(x.Left), x.Right));
         context.RegisterSourceOutput(compiled, static (c, model) => Write(c, model, "g.cs", SurfaceWriter.Write));
@@ -77,15 +79,21 @@ public sealed class ModelGenerator : IIncrementalGenerator
             .Select(static (x, _) => x.Left);
     }
 
-    // The labels of flowers.tflite are in flowers.labels.txt beside it.
-    private const string LabelsExtension = ".labels.txt";
-
-    private static ModelFile Labelled(ModelFile file, ImmutableArray<(string Path, string Text)> labels)
+    private static ModelFile Labelled(ModelFile file, ImmutableArray<ModelItem> items, ImmutableArray<LabelsFile> labels)
     {
-        string wanted = file.Path.Substring(0, file.Path.Length - ".tflite".Length) + LabelsExtension;
-        string? text = labels.FirstOrDefault(l => string.Equals(l.Path.Replace('\\', '/'), wanted, StringComparison.OrdinalIgnoreCase)).Text;
-        return text is null ? file : file.WithLabels(text);
+        ModelItem item = items.First(item => item.Path == file.Path);
+        return labels.FirstOrDefault(l => item.IsLabelledBy(l.Path)) is { } own ? file.WithLabels(own.Text) : file;
     }
+
+    private static Finding? Unlabelled(ModelItem item, ImmutableArray<LabelsFile> labels)
+    {
+        if (item.Labels is null || labels.Any(l => item.IsLabelledBy(l.Path))) return null;
+        return new Finding(
+            new Problem(Descriptors.NotUnderstood.Id, $"Labels=\"{item.Labels}\" names no file; its path counts from the project's folder"), Path: item.Path);
+    }
+
+    /// <summary>A text file with the names of classes.</summary>
+    private sealed record LabelsFile(string Path, string Text);
 
     /// <summary>Compiles a model; whatever else goes wrong becomes its problem, ETCH900.</summary>
     internal static CompiledModel Compile(Job job, CancellationToken cancel)

@@ -11,9 +11,14 @@ namespace Etch.Generator;
 /// <param name="Path">The file's path with forward slashes.</param>
 /// <param name="Class">The name the class is to have, or null.</param>
 /// <param name="Namespace">The namespace it is to be in, or null.</param>
+/// <param name="Labels">The path of its labels file as the item has it, or null.</param>
+/// <param name="LabelsPath">The same from the root on, with forward slashes: the labels file beside the model where the item names none.</param>
 /// <param name="Options">The options that the item sets.</param>
-internal sealed record ModelItem(string Path, string? Class, string? Namespace, ModelOptions Options)
+internal sealed record ModelItem(string Path, string? Class, string? Namespace, string? Labels, string LabelsPath, ModelOptions Options)
 {
+    // The labels of flowers.tflite are in flowers.labels.txt beside it.
+    private const string LabelsExtension = ".labels.txt";
+
     /// <summary>The file's name with its extension.</summary>
     public string Name => Path.Substring(Path.LastIndexOf('/') + 1);
 
@@ -28,11 +33,34 @@ internal sealed record ModelItem(string Path, string? Class, string? Namespace, 
         ModelOptions options = ModelOptions.Read(BudgetSource.Metadata, Text, problems);
         string? className = Valid("Class", Text("Class"), SyntaxFacts.IsValidIdentifier, "an identifier", problems);
         string? space = Valid("Namespace", Text("Namespace"), ClassNames.IsNamespace, "a namespace", problems);
+        string? labels = Text("Labels");
+        string directory = provider.GlobalOptions.Text("build_property.ProjectDir") ?? "";
         return new ModelItem(
             path,
             className is null ? null : ClassNames.Escape(className),
             space is null ? null : ClassNames.ToNamespace(space),
+            labels,
+            labels is null ? path.Substring(0, path.Length - ".tflite".Length) + LabelsExtension : Rooted(directory, labels),
             options with { Problems = problems.ToArray() });
+    }
+
+    /// <summary>True for the path of this model's labels file.</summary>
+    public bool IsLabelledBy(string path) => string.Equals(path.Replace('\\', '/'), LabelsPath, StringComparison.OrdinalIgnoreCase);
+
+    // A path that counts from a folder, from the root on and without dots.
+    private static string Rooted(string directory, string path)
+    {
+        string whole = path.Replace('\\', '/');
+        bool isRooted = whole.StartsWith("/", StringComparison.Ordinal) || (whole.Length > 1 && whole[1] == ':');
+        if (!isRooted) whole = directory.Replace('\\', '/').TrimEnd('/') + "/" + whole;
+        var parts = new List<string>();
+        foreach (string part in whole.Split('/'))
+        {
+            if (part == ".." && parts.Count > 1) parts.RemoveAt(parts.Count - 1);
+            else if (part != "." && (part.Length > 0 || parts.Count == 0)) parts.Add(part);
+        }
+
+        return string.Join("/", parts);
     }
 
     private static string? Valid(string name, string? text, Func<string, bool> isValid, string kind, Problems problems)

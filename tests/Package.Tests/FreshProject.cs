@@ -35,6 +35,7 @@ public sealed class FreshProject : IAsyncLifetime
         foreach ((string name, string vector) in new[] { ("keywords", "fc_64x10"), ("person", "conv_3x3_s2_same"), ("sensor", "add_plain") })
             File.Copy(Path.Combine(Root(), "tests", "vectors", "ops", vector, "model.tflite"), At($"App/Models/{name}.tflite"));
         await File.WriteAllBytesAsync(At("App/Models/broken.tflite"), (await File.ReadAllBytesAsync(At("App/Models/person.tflite")))[..100]);
+        await File.WriteAllLinesAsync(At("App/Models/words.txt"), Enumerable.Range(0, 10).Select(static i => $"word {i}"));
         await File.WriteAllTextAsync(At("nuget.config"), """
             <configuration>
               <packageSources>
@@ -50,10 +51,11 @@ public sealed class FreshProject : IAsyncLifetime
                 <Nullable>enable</Nullable>
                 <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
                 <MaxRam Condition="'$(MaxRam)' == ''">64KB</MaxRam>
+                <Words Condition="'$(Words)' == ''">Models/words.txt</Words>
               </PropertyGroup>
               <ItemGroup>
                 <PackageReference Include="Etch" Version="{Version}" />
-                <AdditionalFiles Include="Models/keywords.tflite" />
+                <EtchModel Include="Models/keywords.tflite" Labels="$(Words)" />
                 <AdditionalFiles Include="Models/sensor.tflite" />
                 <EtchModel Include="Models/person.tflite" Class="PersonDetector" MaxRam="$(MaxRam)" MaxFlash="320KB" MaxMacs="8M" />
                 <EtchModel Include="Models/broken.tflite" Condition="'$(Broken)' == 'true'" />
@@ -76,6 +78,8 @@ public sealed class FreshProject : IAsyncLifetime
             output = new sbyte[Fusion.OutputLength];
             Fusion.Invoke(Bytes(Fusion.T0Length, 0), Bytes(Fusion.T1Length, 1), output, new sbyte[Fusion.ArenaBytes]);
             Print(output);
+
+            Console.WriteLine(Keywords.Labels[9]);
 
             static void Print(sbyte[] output) => Console.WriteLine(Convert.ToHexString((byte[])(Array)output));
 

@@ -38,7 +38,7 @@ public class PackageTests(FreshProject project) : IClassFixture<FreshProject>
         (int exit, string output) = await project.Build();
         Assert.True(exit == 0, output);
 
-        string expected = string.Join('\n', new[] { "fc_64x10", "conv_3x3_s2_same", "add_plain" }.Select(FreshProject.Golden));
+        string expected = string.Join('\n', new[] { "fc_64x10", "conv_3x3_s2_same", "add_plain" }.Select(FreshProject.Golden).Append("word 9"));
         foreach (string framework in new[] { "net8.0", "net10.0" })
         {
             (exit, output) = await project.Run(framework);
@@ -58,6 +58,10 @@ public class PackageTests(FreshProject project) : IClassFixture<FreshProject>
         (exit, output) = await project.Build([.. once, "-p:Broken=true"]);
         Assert.NotEqual(0, exit);
         Assert.Matches(@"broken\.tflite\(1,1\): error ETCH002: ", Assert.Single(Errors(output)));
+
+        (exit, output) = await project.Build([.. once, "-p:Words=Models/none.txt"]);
+        Assert.NotEqual(0, exit);
+        Assert.Contains(Errors(output), static error => error.Contains("keywords.tflite(1,1): error ETCH007: Labels=\"Models/none.txt\" names no file", StringComparison.Ordinal));
 
         // Alone, the C# compiler would warn that the generator did not load, and go on without the models' code.
         project.Break("analyzers/dotnet/cs/Etch.Compiler.dll");

@@ -1,4 +1,6 @@
 using System;
+using System.Collections.Generic;
+using Etch.Ops;
 
 namespace Etch.Ir;
 
@@ -27,8 +29,12 @@ internal abstract record Op
     /// <summary>Computes the outputs from the inputs by the plain loops of the specification.</summary>
     public abstract void Reference(Values values);
 
-    /// <summary>True for an operator that maps every element of an 8-bit tensor by itself: <c>TabulateUnary</c> makes it a table.</summary>
-    public virtual bool IsElementwiseUnary => false;
+    /// <summary>For an operator of one output whose elements each follow from the inputs' elements at the same place, how many inputs, from the
+    /// first on, these are; they broadcast as numpy's do. 0 for any other. <c>TabulateUnary</c> makes a table of it where that is one 8-bit element.</summary>
+    public virtual int ElementwiseInputs => 0;
+
+    /// <summary>The blocks of elements that it moves, for an operator that does nothing else; null for any other.</summary>
+    public virtual IEnumerable<Move>? Moves(Graph graph) => null;
 
     /// <summary>True for an operator that only gives bytes another shape: <c>RemoveViews</c> drops it.</summary>
     public virtual bool IsView => false;

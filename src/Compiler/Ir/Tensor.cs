@@ -91,6 +91,15 @@ internal sealed record Tensor
     /// <summary>The operators on this tensor follow TFLite's reference kernels for UINT8, whose precisions and ties differ here and there.</summary>
     public bool HasUInt8Rules => WasUInt8 || Type == ElementType.UInt8;
 
+    /// <summary>True when equal stored values mean the same, and operators treat them alike: equal type, scale and zero point. With a scale that is no
+    /// number a tensor is not even stored as itself.</summary>
+    public bool IsStoredAs(Tensor other)
+    {
+        if (Type != other.Type || WasUInt8 != other.WasUInt8) return false;
+        if (Quantization is not { } a || other.Quantization is not { } b) return Quantization is null && other.Quantization is null;
+        return a.Scales.Count == b.Scales.Count && a.Scales.Zip(b.Scales, (x, y) => x == y).All(same => same) && a.ZeroPoints.Equals(b.ZeroPoints);
+    }
+
     /// <summary>The scale of a channel of a filter, whichever way it is quantised.</summary>
     public float ScaleOf(int channel) => Quantization!.Scales[Quantization.IsPerChannel ? channel : 0];
 

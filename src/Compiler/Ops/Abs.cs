@@ -23,7 +23,7 @@ internal sealed record Abs : Op
         c.Multiplier(Factor(c.Graph));
     }
 
-    public override bool IsElementwiseUnary => true;
+    public override int ElementwiseInputs => 1;
 
     // ---- reference ----
     public override void Reference(Values values)

@@ -26,6 +26,8 @@ internal sealed record Add : Op
 
     public override string Describe(Graph graph) => Name + Activation.Describe();
 
+    public override int ElementwiseInputs => 2;
+
     // ---- reference ----
     public override void Reference(Values values)
     {

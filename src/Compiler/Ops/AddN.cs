@@ -34,6 +34,8 @@ internal sealed record AddN : Op
         if (c.Holds) RunningSum.Of(c.Graph, this).Check(c);
     }
 
+    public override int ElementwiseInputs => Inputs.Count;
+
     // ---- reference ----
     public override void Reference(Values values)
     {

@@ -21,13 +21,13 @@ internal sealed record BatchToSpaceNd : Op
         BatchBlocks.Check(c, c.Output(0).Tensor, batch);
     }
 
+    public override IEnumerable<Move> Moves(Graph graph) => BatchBlocks
+        .Of(graph[Outputs[0]], graph[Inputs[0]], Integers(graph, 1), Integers(graph, 2))
+        .Select(b => Move.Of(0, b.Shape, b.ImageStrides, b.InImage, b.BatchStrides, b.InBatch));
+
     // ---- reference ----
     public override void Reference(Values values) => StridedCopy.Reference(values, this, Moves(values.Graph));
 
     // ---- kernel ----
     public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "BatchToSpaceNd", Moves(graph));
-
-    private IEnumerable<Move> Moves(Graph graph) => BatchBlocks
-        .Of(graph[Outputs[0]], graph[Inputs[0]], Integers(graph, 1), Integers(graph, 2))
-        .Select(b => Move.Of(0, b.Shape, b.ImageStrides, b.InImage, b.BatchStrides, b.InBatch));
 }

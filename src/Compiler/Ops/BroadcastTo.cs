@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using System.Linq;
 using Etch.Ir;
 using Etch.Tflite;
@@ -27,11 +28,13 @@ internal sealed record BroadcastTo : Op
         c.Require(broadcast is not null && broadcast.SequenceEqual(shape), $"needs an input that broadcasts to [{string.Join(", ", shape)}], and it has the shape [{input.Shape}]");
     }
 
+    public override IEnumerable<Move> Moves(Graph graph) => [Repeated(graph)];
+
     // ---- reference ----
-    public override void Reference(Values values) => StridedCopy.Reference(values, this, [Repeated(values.Graph)]);
+    public override void Reference(Values values) => StridedCopy.Reference(values, this, Moves(values.Graph));
 
     // ---- kernel ----
-    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "BroadcastTo", [Repeated(graph)]);
+    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "BroadcastTo", Moves(graph));
 
     private Move Repeated(Graph graph)
     {

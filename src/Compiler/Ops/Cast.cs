@@ -28,6 +28,8 @@ internal sealed record Cast : Op
 
     public override string Describe(Graph graph) => $"{Name} to {graph[Outputs[0]].Type.Name()}";
 
+    public override int ElementwiseInputs => 1;
+
     // ---- reference ----
     public override void Reference(Values values)
     {

@@ -26,6 +26,8 @@ internal sealed record Comparison(string SchemaName, string Symbol) : Op
         if (c.Holds) c.RequireQuantization(c.Graph[Inputs[0]].Scale < 1 && c.Graph[Inputs[1]].Scale < 1, "needs input scales below 1");
     }
 
+    public override int ElementwiseInputs => 2;
+
     // ---- reference ----
     public override void Reference(Values values)
     {

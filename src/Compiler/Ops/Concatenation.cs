@@ -44,6 +44,18 @@ internal sealed record Concatenation : Op
         if (c.Holds) c.Require(total == output.Shape[Dimension(rank)], $"needs inputs that fill the output's dimension {Axis}");
     }
 
+    public override IEnumerable<Move> Moves(Graph graph)
+    {
+        int[] strides = Shapes.Strides(graph[Outputs[0]].Shape);
+        int to = 0;
+        for (int i = 0; i < Inputs.Count; i++)
+        {
+            Tensor input = graph[Inputs[i]];
+            yield return Move.Of(i, input.Shape, strides, to, Shapes.Strides(input.Shape), 0);
+            to += input.Shape[Dimension(strides.Length)] * strides[Dimension(strides.Length)];
+        }
+    }
+
     // ---- reference ----
     public override void Reference(Values values)
     {
@@ -66,18 +78,6 @@ internal sealed record Concatenation : Op
 
     public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "Concatenation", Moves(graph));
 
-    private IEnumerable<Move> Moves(Graph graph)
-    {
-        int[] strides = Shapes.Strides(graph[Outputs[0]].Shape);
-        int to = 0;
-        for (int i = 0; i < Inputs.Count; i++)
-        {
-            Tensor input = graph[Inputs[i]];
-            yield return Move.Of(i, input.Shape, strides, to, Shapes.Strides(input.Shape), 0);
-            to += input.Shape[Dimension(strides.Length)] * strides[Dimension(strides.Length)];
-        }
-    }
-
     /// <summary>The dimension along which the inputs lie, of tensors with <paramref name="rank"/> dimensions.</summary>
     public int Dimension(int rank) => Axis < 0 ? Axis + rank : Axis;
 }
@@ -96,7 +96,7 @@ internal sealed record RequantizedInput : Op
 
     public override string Describe(Graph graph) => Name + ", an input requantised";
 
-    public override bool IsElementwiseUnary => true;
+    public override int ElementwiseInputs => 1;
 
     // ---- reference ----
     public override void Reference(Values values)

@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using Etch.Emit;
 using Etch.Ir;
 using Etch.Tflite;
@@ -25,11 +26,13 @@ internal sealed record DepthToSpace : Op
 
     public override string Describe(Graph graph) => InvariantText.Of($"{Name}, blocks of {Block}×{Block}");
 
+    public override IEnumerable<Move> Moves(Graph graph) => [Scattered(graph)];
+
     // ---- reference ----
-    public override void Reference(Values values) => StridedCopy.Reference(values, this, [Scattered(values.Graph)]);
+    public override void Reference(Values values) => StridedCopy.Reference(values, this, Moves(values.Graph));
 
     // ---- kernel ----
-    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "DepthToSpace", [Scattered(graph)]);
+    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "DepthToSpace", Moves(graph));
 
     private Move Scattered(Graph graph)
     {

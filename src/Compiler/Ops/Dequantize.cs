@@ -23,6 +23,8 @@ internal sealed record Dequantize : Op
         if (c.Holds) c.Output(0).Shape(input!.Shape.ToArray());
     }
 
+    public override int ElementwiseInputs => 1;
+
     // ---- reference ----
     public override void Reference(Values values)
     {

@@ -30,6 +30,8 @@ internal sealed record Div : Op
 
     public override string Describe(Graph graph) => Name + Activation.Describe();
 
+    public override int ElementwiseInputs => 2;
+
     // ---- reference ----
     public override void Reference(Values values)
     {

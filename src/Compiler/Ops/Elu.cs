@@ -24,7 +24,7 @@ internal sealed record Elu : Op
         c.RequireQuantization(!float.IsInfinity((float)(1 / output!.Scale)), "needs an output scale above 2^-128");
     }
 
-    public override bool IsElementwiseUnary => true;
+    public override int ElementwiseInputs => 1;
 
     // ---- reference ----
     public override void Reference(Values values)

@@ -40,6 +40,8 @@ internal sealed record FloatBinary(string SchemaName, Activation Activation) : O
 
     public override string Describe(Graph graph) => Name + " of float32" + Activation.Describe();
 
+    public override int ElementwiseInputs => 2;
+
     // ---- reference ----
     public override void Reference(Values values)
     {

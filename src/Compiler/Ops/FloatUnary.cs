@@ -65,6 +65,8 @@ internal sealed record FloatUnary(string SchemaName, float Alpha) : Op
 
     public override string Describe(Graph graph) => Name + " of float32";
 
+    public override int ElementwiseInputs => 1;
+
     // ---- reference ----
     public override void Reference(Values values) => Elementwise.Reference<float, float>(values, this, x => Formulas[SchemaName].Of(x, Alpha));
 

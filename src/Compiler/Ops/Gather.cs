@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using System.Linq;
 using Etch.Emit;
 using Etch.Ir;
@@ -31,6 +32,10 @@ internal sealed record Gather : Op
         c.Require(indices!.All(i => i >= 0 && i < input.Shape[d]), $"needs indices from 0 to {input.Shape[d] - 1}");
         c.Output(0).Shape([.. input.Shape.Take(d), .. c.Graph[Inputs[1]].Shape, .. input.Shape.Skip(d + 1)]);
     }
+
+    /// <summary>All indices in their order take everything.</summary>
+    public override IEnumerable<Move>? Moves(Graph graph) => Integers(graph, 1).SequenceEqual(Enumerable.Range(0, Numbers(graph).Size))
+        ? [Move.Whole(graph[Inputs[0]].ElementCount)] : null;
 
     // ---- reference ----
     public override void Reference(Values values)

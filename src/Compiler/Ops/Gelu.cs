@@ -28,7 +28,7 @@ internal sealed record Gelu(bool IsApproximate) : Op
 
     public override string Describe(Graph graph) => Name + (IsApproximate ? ", approximate" : "");
 
-    public override bool IsElementwiseUnary => true;
+    public override int ElementwiseInputs => 1;
 
     // ---- reference ----
     public override void Reference(Values values)

@@ -25,7 +25,7 @@ internal sealed record HardSwish : Op
         c.RequireQuantization(toReluish.Shift is <= 16 and >= -31, "needs an input scale from 2^-40 to 768");
     }
 
-    public override bool IsElementwiseUnary => true;
+    public override int ElementwiseInputs => 1;
 
     // ---- reference ----
     public override void Reference(Values values)

@@ -42,6 +42,8 @@ internal sealed record IntegerArithmetic(string SchemaName, Activation Activatio
 
     public override string Describe(Graph graph) => Name + " of int32";
 
+    public override int ElementwiseInputs => 2;
+
     // ---- reference ----
     public override void Reference(Values values) => Elementwise.Reference<int, int>(values, this, Formulas[SchemaName].Of);
 

@@ -29,7 +29,7 @@ internal sealed record LeakyRelu : Op
         c.Multiplier(below);
     }
 
-    public override bool IsElementwiseUnary => true;
+    public override int ElementwiseInputs => 1;
 
     // ---- reference ----
     public override void Reference(Values values)

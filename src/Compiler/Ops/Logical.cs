@@ -17,6 +17,8 @@ internal sealed record Logical(string SchemaName) : Op
     // ---- contract ----
     public override void Check(Contract c) => Elementwise.Check(c, IsNot ? 1 : 2, ElementType.Bool, ElementType.Bool);
 
+    public override int ElementwiseInputs => SchemaName == "LOGICAL_NOT" ? 1 : 2;
+
     // ---- reference ----
     public override void Reference(Values values)
     {

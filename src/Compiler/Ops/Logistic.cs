@@ -26,7 +26,7 @@ internal sealed record Logistic : Op
         if (!input.HasUInt8Rules) c.Multiplier(ScaledArgument.Of(input).Factor);
     }
 
-    public override bool IsElementwiseUnary => true;
+    public override int ElementwiseInputs => 1;
 
     // ---- reference ----
     public override void Reference(Values values)

@@ -19,6 +19,8 @@ internal sealed record Maximum(bool IsMaximum) : Op
     // ---- contract ----
     public override void Check(Contract c) => Binary.Check(c, types: ElementTypes.Quantized);
 
+    public override int ElementwiseInputs => 2;
+
     // ---- reference ----
     public override void Reference(Values values) => Binary.ReferenceOfStored(values, this, IsMaximum ? Math.Max : Math.Min);
 

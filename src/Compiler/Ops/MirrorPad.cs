@@ -40,23 +40,7 @@ internal sealed record MirrorPad : Op
 
     public override string Describe(Graph graph) => Name + (Mode == 0 ? ", REFLECT" : ", SYMMETRIC");
 
-    // ---- reference ----
-    public override void Reference(Values values) => StridedCopy.Reference(values, this, Moves(values.Graph));
-
-    // ---- kernel ----
-    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "MirrorPad", Moves(graph));
-
-    private int Skipped => Mode == 0 ? 1 : 0;
-
-    // The parts of the output along a dimension: mirrored, as it is, mirrored.
-    private IEnumerable<Part> Parts(int size, int before, int after)
-    {
-        if (before > 0) yield return new Part(0, before - 1 + Skipped, -1, before);
-        yield return new Part(before, 0, 1, size);
-        if (after > 0) yield return new Part(before + size, size - 1 - Skipped, -1, after);
-    }
-
-    private IEnumerable<Move> Moves(Graph graph)
+    public override IEnumerable<Move> Moves(Graph graph)
     {
         EquatableArray<int> shape = graph[Inputs[0]].Shape;
         int[] paddings = Integers(graph, 1), to = Shapes.Strides(graph[Outputs[0]].Shape), from = Shapes.Strides(shape);
@@ -71,6 +55,22 @@ internal sealed record MirrorPad : Op
             0, [.. block.Select(part => part.Count)],
             to, block.Select((part, d) => part.To * to[d]).Sum(),
             [.. block.Select((part, d) => part.Step * from[d])], block.Select((part, d) => part.From * from[d]).Sum()));
+    }
+
+    // ---- reference ----
+    public override void Reference(Values values) => StridedCopy.Reference(values, this, Moves(values.Graph));
+
+    // ---- kernel ----
+    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "MirrorPad", Moves(graph));
+
+    private int Skipped => Mode == 0 ? 1 : 0;
+
+    // The parts of the output along a dimension: mirrored, as it is, mirrored.
+    private IEnumerable<Part> Parts(int size, int before, int after)
+    {
+        if (before > 0) yield return new Part(0, before - 1 + Skipped, -1, before);
+        yield return new Part(before, 0, 1, size);
+        if (after > 0) yield return new Part(before + size, size - 1 - Skipped, -1, after);
     }
 
     private sealed record Part(int To, int From, int Step, int Count);

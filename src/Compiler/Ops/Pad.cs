@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using System.Linq;
 using Etch.Ir;
 using Etch.Tflite;
@@ -52,14 +53,16 @@ internal sealed record Pad(string SchemaName) : Op
         return output.Type == ElementType.Float32 ? graph[Inputs[2]].Floats()[0] : Integers(graph, 2)[0];
     }
 
+    public override IEnumerable<Move> Moves(Graph graph) => [Inside(graph)];
+
     // ---- reference ----
-    public override void Reference(Values values) => StridedCopy.Reference(values, this, [Inside(values.Graph)], Value(values.Graph));
+    public override void Reference(Values values) => StridedCopy.Reference(values, this, Moves(values.Graph), Value(values.Graph));
 
     // ---- kernel ----
     public override bool IsRowwise(Graph graph) => graph[Outputs[0]].Shape.Count == 4 && Before(1) + After(1) == 0;
 
     public override Layer SelectKernel(Graph graph, CompileOptions options) =>
-        StridedCopy.Layer(graph, this, "Pad", [Inside(graph)], Value(graph));
+        StridedCopy.Layer(graph, this, "Pad", Moves(graph), Value(graph));
 
     private bool HasValue => SchemaName == "PADV2" && Input(2) >= 0;
 

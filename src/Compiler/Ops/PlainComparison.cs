@@ -25,6 +25,8 @@ internal sealed record PlainComparison(string SchemaName, string Symbol) : Op
 
     public override string Describe(Graph graph) => $"{Name} of {graph[Inputs[0]].Type.Name()}";
 
+    public override int ElementwiseInputs => 2;
+
     // ---- reference ----
     public override void Reference(Values values)
     {

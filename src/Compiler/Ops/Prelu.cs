@@ -23,6 +23,8 @@ internal sealed record Prelu : Op
         c.Multiplier(above, below);
     }
 
+    public override int ElementwiseInputs => 2;
+
     // ---- reference ----
     public override void Reference(Values values)
     {

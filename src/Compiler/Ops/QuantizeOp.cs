@@ -36,7 +36,7 @@ internal sealed record QuantizeOp : Op
         if (c.Holds) c.Multiplier(Factor(c.Graph));
     }
 
-    public override bool IsElementwiseUnary => true;
+    public override int ElementwiseInputs => 1;
 
     // ---- reference ----
     public override void Reference(Values values)

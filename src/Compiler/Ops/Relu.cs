@@ -24,7 +24,7 @@ internal sealed record Relu : Op
         c.Multiplier(Factor(c.Graph));
     }
 
-    public override bool IsElementwiseUnary => true;
+    public override int ElementwiseInputs => 1;
 
     // ---- reference ----
     public override void Reference(Values values)

@@ -22,7 +22,7 @@ internal sealed record Relu6 : Op
         if (c.Holds) c.Output(0).Shape(input!.Shape.ToArray());
     }
 
-    public override bool IsElementwiseUnary => true;
+    public override int ElementwiseInputs => 1;
 
     // ---- reference ----
     public override void Reference(Values values)

@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using Etch.Ir;
 using Etch.Tflite;
 
@@ -27,13 +28,11 @@ internal sealed record Reshape(string SchemaName) : Op
 
     public override bool IsView => true;
 
+    public override IEnumerable<Move> Moves(Graph graph) => [Move.Whole(graph[Outputs[0]].ElementCount)];
+
     // ---- reference ----
     public override void Reference(Values values) => values.Set(Outputs[0], values[Inputs[0]]);
 
     // ---- kernel ----
-    public override Layer SelectKernel(Graph graph, CompileOptions options)
-    {
-        int[] shape = [graph[Inputs[0]].ElementCount];
-        return StridedCopy.Layer(graph, this, "Copy", [Move.Of(0, shape, Shapes.Strides(shape), 0, Shapes.Strides(shape), 0)]);
-    }
+    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "Copy", Moves(graph));
 }

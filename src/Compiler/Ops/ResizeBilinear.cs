@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Linq;
 using Etch.Emit;
 using Etch.Ir;
@@ -35,6 +36,15 @@ internal sealed record ResizeBilinear : Op
         c.Require(
             Along(input!, output, 1).IsInside(input!.Shape[1]) && Along(input, output, 2).IsInside(input.Shape[2]),
             $"needs sizes whose quotient 1/1024 steps approach, and it resizes [{input.Shape}] to [{output.Shape}]");
+    }
+
+    /// <summary>Of the same size, each pixel takes itself alone.</summary>
+    public override IEnumerable<Move>? Moves(Graph graph)
+    {
+        Tensor input = graph[Inputs[0]], output = graph[Outputs[0]];
+        return input.Shape.Equals(output.Shape) && IsInOrder(1) && IsInOrder(2) ? [Move.Whole(input.ElementCount)] : null;
+
+        bool IsInOrder(int d) => Along(input, output, d) is var at && at.Weight.All(weight => weight == 0) && at.Before.SequenceEqual(Enumerable.Range(0, input.Shape[d]));
     }
 
     // ---- reference ----

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Linq;
 using Etch.Emit;
 using Etch.Ir;
@@ -26,6 +27,15 @@ internal sealed record ResizeNearestNeighbor : Op
         Tensor? input = StridedCopy.Check(c, 0, 0);
         c.Require(!AlignsCorners || !HasHalfPixelCenters, "has aligned corners and half pixel centers, which exclude each other");
         Resized.Check(c, input);
+    }
+
+    /// <summary>Of the same size, each pixel takes itself.</summary>
+    public override IEnumerable<Move>? Moves(Graph graph)
+    {
+        Tensor input = graph[Inputs[0]], output = graph[Outputs[0]];
+        return input.Shape.Equals(output.Shape) && IsInOrder(1) && IsInOrder(2) ? [Move.Whole(input.ElementCount)] : null;
+
+        bool IsInOrder(int d) => Offsets(input, output, d).SequenceEqual(Enumerable.Range(0, input.Shape[d]).Select(i => i * Shapes.Strides(input.Shape)[d]));
     }
 
     // ---- reference ----

@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using System.Linq;
 using Etch.Ir;
 using Etch.Tflite;
@@ -25,11 +26,13 @@ internal sealed record ReverseV2 : Op
         c.Require(dimensions.Distinct().Count() == dimensions.Length, "names an axis twice");
     }
 
+    public override IEnumerable<Move> Moves(Graph graph) => [Turned(graph)];
+
     // ---- reference ----
-    public override void Reference(Values values) => StridedCopy.Reference(values, this, [Turned(values.Graph)]);
+    public override void Reference(Values values) => StridedCopy.Reference(values, this, Moves(values.Graph));
 
     // ---- kernel ----
-    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "ReverseV2", [Turned(graph)]);
+    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "ReverseV2", Moves(graph));
 
     private Move Turned(Graph graph)
     {

@@ -28,7 +28,7 @@ internal sealed record Rsqrt : Op
             Factor(c.Graph).Shift is >= LeftShift - 31 and <= 30, "needs an output scale times the root of the input's from 2^-30 to 2^11");
     }
 
-    public override bool IsElementwiseUnary => true;
+    public override int ElementwiseInputs => 1;
 
     // ---- reference ----
     public override void Reference(Values values)

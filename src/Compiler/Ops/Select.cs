@@ -36,6 +36,8 @@ internal sealed record Select(string SchemaName) : Op
         }
     }
 
+    public override int ElementwiseInputs => 3;
+
     // ---- reference ----
     public override void Reference(Values values)
     {

@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using System.Linq;
 using Etch.Ir;
 using Etch.Tflite;
@@ -31,11 +32,13 @@ internal sealed record Slice : Op
         if (c.Holds) c.Output(0).Shape([.. input.Shape.Select((n, d) => size![d] < 0 ? n - begin[d] : size[d])]);
     }
 
+    public override IEnumerable<Move> Moves(Graph graph) => [Part(graph)];
+
     // ---- reference ----
-    public override void Reference(Values values) => StridedCopy.Reference(values, this, [Part(values.Graph)]);
+    public override void Reference(Values values) => StridedCopy.Reference(values, this, Moves(values.Graph));
 
     // ---- kernel ----
-    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "Slice", [Part(graph)]);
+    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "Slice", Moves(graph));
 
     private Move Part(Graph graph)
     {

@@ -23,6 +23,10 @@ internal sealed record SpaceToBatchNd : Op
         BatchBlocks.Check(c, image, c.Output(0).Tensor);
     }
 
+    public override IEnumerable<Move> Moves(Graph graph) => BatchBlocks
+        .Of(graph[Inputs[0]], graph[Outputs[0]], Integers(graph, 1), Integers(graph, 2))
+        .Select(b => Move.Of(0, b.Shape, b.BatchStrides, b.InBatch, b.ImageStrides, b.InImage));
+
     // ---- reference ----
     public override void Reference(Values values) => StridedCopy.Reference(values, this, Moves(values.Graph), Fill(values.Graph));
 
@@ -31,10 +35,6 @@ internal sealed record SpaceToBatchNd : Op
         StridedCopy.Layer(graph, this, "SpaceToBatchNd", Moves(graph), Fill(graph));
 
     private int? Fill(Graph graph) => Integers(graph, 2).All(p => p == 0) ? null : graph[Outputs[0]].Quantization?.ZeroPoint ?? 0;
-
-    private IEnumerable<Move> Moves(Graph graph) => BatchBlocks
-        .Of(graph[Inputs[0]], graph[Outputs[0]], Integers(graph, 1), Integers(graph, 2))
-        .Select(b => Move.Of(0, b.Shape, b.BatchStrides, b.InBatch, b.ImageStrides, b.InImage));
 }
 
 /// <summary>What SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND share: images that take turns in the pixels of a larger one.</summary>

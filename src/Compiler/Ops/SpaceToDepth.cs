@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using Etch.Emit;
 using Etch.Ir;
 using Etch.Tflite;
@@ -25,11 +26,13 @@ internal sealed record SpaceToDepth : Op
 
     public override string Describe(Graph graph) => InvariantText.Of($"{Name}, blocks of {Block}×{Block}");
 
+    public override IEnumerable<Move> Moves(Graph graph) => [Gathered(graph)];
+
     // ---- reference ----
-    public override void Reference(Values values) => StridedCopy.Reference(values, this, [Gathered(values.Graph)]);
+    public override void Reference(Values values) => StridedCopy.Reference(values, this, Moves(values.Graph));
 
     // ---- kernel ----
-    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "SpaceToDepth", [Gathered(graph)]);
+    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "SpaceToDepth", Moves(graph));
 
     private Move Gathered(Graph graph)
     {

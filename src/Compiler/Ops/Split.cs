@@ -23,12 +23,14 @@ internal sealed record Split : Op
         for (int i = 1; sizes is not null && i < sizes.Length; i++) c.Require(sizes[i] == sizes[0], "needs outputs of equal size");
     }
 
+    public override IEnumerable<Move> Moves(Graph graph) => Pieces.Moves(graph, this, input: 1, axis: 0);
+
     // ---- reference ----
-    public override void Reference(Values values) => StridedCopy.Reference(values, this, Pieces.Moves(values.Graph, this, input: 1, axis: 0));
+    public override void Reference(Values values) => StridedCopy.Reference(values, this, Moves(values.Graph));
 
     // ---- kernel ----
     public override Layer SelectKernel(Graph graph, CompileOptions options) =>
-        StridedCopy.Layer(graph, this, "Split", Pieces.Moves(graph, this, input: 1, axis: 0));
+        StridedCopy.Layer(graph, this, "Split", Moves(graph));
 }
 
 /// <summary>What SPLIT and SPLIT_V share: the outputs lie side by side in the input, along the dimension that an input names.</summary>

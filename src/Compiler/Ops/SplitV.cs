@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using System.Linq;
 using Etch.Ir;
 using Etch.Tflite;
@@ -23,10 +24,12 @@ internal sealed record SplitV : Op
         if (c.Holds) c.Require(asked.Zip(sizes, (a, b) => a == -1 || a == b).All(same => same), "needs outputs of the sizes that input 1 names");
     }
 
+    public override IEnumerable<Move> Moves(Graph graph) => Pieces.Moves(graph, this, input: 0, axis: 2);
+
     // ---- reference ----
-    public override void Reference(Values values) => StridedCopy.Reference(values, this, Pieces.Moves(values.Graph, this, input: 0, axis: 2));
+    public override void Reference(Values values) => StridedCopy.Reference(values, this, Moves(values.Graph));
 
     // ---- kernel ----
     public override Layer SelectKernel(Graph graph, CompileOptions options) =>
-        StridedCopy.Layer(graph, this, "SplitV", Pieces.Moves(graph, this, input: 0, axis: 2));
+        StridedCopy.Layer(graph, this, "SplitV", Moves(graph));
 }

@@ -23,6 +23,8 @@ internal sealed record SquaredDifference : Op
         if (c.Holds) c.Multiplier(Factors(c.Graph).Output);
     }
 
+    public override int ElementwiseInputs => 2;
+
     // ---- reference ----
     public override void Reference(Values values)
     {

@@ -14,6 +14,14 @@ internal sealed record Move(int Input, Nest Nest, int To, int From, int Output =
 {
     public static Move Of(int input, IReadOnlyList<int> shape, int[] toStrides, int to, int[] fromStrides, int from, int output = 0) =>
         new(input, Nest.Of(shape, toStrides, fromStrides), to, from, output);
+
+    /// <summary>All elements of the first input in their order.</summary>
+    public static Move Whole(int elements) => Of(0, [elements], [1], 0, [1], 0);
+
+    /// <summary>True when elements keep their order, without a gap, from the first on.</summary>
+    public bool IsInOrder => To == 0 && From == 0 && Nest.IsDense(0) && Nest.IsDense(1);
+
+    public int Elements => Shapes.Count(Nest.Shape);
 }
 
 /// <summary>The kernel of every operator that only moves elements: blocks with strides, after filling what no block covers.</summary>

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Linq;
 using Etch.Ir;
 using Etch.Tflite;
@@ -57,11 +58,13 @@ internal sealed record StridedSlice : Op
         c.Output(0).Elements(Shapes.Count(Enumerable.Range(0, rank).Select(d => Count(input, d))));
     }
 
+    public override IEnumerable<Move> Moves(Graph graph) => [Part(graph)];
+
     // ---- reference ----
-    public override void Reference(Values values) => StridedCopy.Reference(values, this, [Part(values.Graph)]);
+    public override void Reference(Values values) => StridedCopy.Reference(values, this, Moves(values.Graph));
 
     // ---- kernel ----
-    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "StridedSlice", [Part(graph)]);
+    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "StridedSlice", Moves(graph));
 
     private Move Part(Graph graph)
     {

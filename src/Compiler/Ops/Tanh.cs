@@ -25,7 +25,7 @@ internal sealed record Tanh : Op
         if (!input.HasUInt8Rules) c.Multiplier(ScaledArgument.Of(input).Factor);
     }
 
-    public override bool IsElementwiseUnary => true;
+    public override int ElementwiseInputs => 1;
 
     // ---- reference ----
     public override void Reference(Values values)

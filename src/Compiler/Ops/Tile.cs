@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using System.Linq;
 using Etch.Ir;
 using Etch.Tflite;
@@ -26,11 +27,13 @@ internal sealed record Tile : Op
         if (c.Holds) c.Require(times.Select((n, d) => (long)n * input.Shape[d] == output!.Shape[d]).All(same => same), "needs an output of the input's shape times input 1");
     }
 
+    public override IEnumerable<Move> Moves(Graph graph) => [Repeated(graph)];
+
     // ---- reference ----
-    public override void Reference(Values values) => StridedCopy.Reference(values, this, [Repeated(values.Graph)]);
+    public override void Reference(Values values) => StridedCopy.Reference(values, this, Moves(values.Graph));
 
     // ---- kernel ----
-    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "Tile", [Repeated(graph)]);
+    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "Tile", Moves(graph));
 
     // Each dimension twice: which repetition, and the element in it.
     private Move Repeated(Graph graph)

@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using System.Linq;
 using Etch.Ir;
 using Etch.Tflite;
@@ -31,11 +32,13 @@ internal sealed record Transpose : Op
         if (c.Holds) c.Output(0).Shape([.. Permutation.Value.Select(d => input.Shape[d])]);
     }
 
+    public override IEnumerable<Move> Moves(Graph graph) => [Turned(graph)];
+
     // ---- reference ----
-    public override void Reference(Values values) => StridedCopy.Reference(values, this, [Turned(values.Graph)]);
+    public override void Reference(Values values) => StridedCopy.Reference(values, this, Moves(values.Graph));
 
     // ---- kernel ----
-    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "Transpose", [Turned(graph)]);
+    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "Transpose", Moves(graph));
 
     private Move Turned(Graph graph)
     {

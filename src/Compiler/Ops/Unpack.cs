@@ -34,13 +34,7 @@ internal sealed record Unpack : Op
         }
     }
 
-    // ---- reference ----
-    public override void Reference(Values values) => StridedCopy.Reference(values, this, Moves(values.Graph));
-
-    // ---- kernel ----
-    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "Unpack", Moves(graph));
-
-    private IEnumerable<Move> Moves(Graph graph)
+    public override IEnumerable<Move> Moves(Graph graph)
     {
         EquatableArray<int> shape = graph[Outputs[0]].Shape;
         int[] strides = Shapes.Strides(graph[Inputs[0]].Shape);
@@ -48,4 +42,10 @@ internal sealed record Unpack : Op
         int[] own = [.. strides.Where((_, at) => at != d)];
         return Enumerable.Range(0, Count).Select(i => Move.Of(0, shape, Shapes.Strides(shape), 0, own, i * strides[d], i));
     }
+
+    // ---- reference ----
+    public override void Reference(Values values) => StridedCopy.Reference(values, this, Moves(values.Graph));
+
+    // ---- kernel ----
+    public override Layer SelectKernel(Graph graph, CompileOptions options) => StridedCopy.Layer(graph, this, "Unpack", Moves(graph));
 }

@@ -45,7 +45,7 @@ internal static class InferShapes
             case Add or Sub or Mul or SquaredDifference or Div when second is not null:
                 return Shapes.Broadcast(shape, second.Shape);
             default:
-                return op.IsElementwiseUnary || op is Softmax ? shape.ToArray() : null;
+                return op.ElementwiseInputs == 1 || op is Softmax ? shape.ToArray() : null;
         }
     }
 

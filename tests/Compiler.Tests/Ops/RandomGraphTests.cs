@@ -12,4 +12,12 @@ public sealed class RandomGraphTests
         byte[][] files = [.. Enumerable.Range(0, 100).Select(_ => RandomGraphs.Build(draw))];
         Agreement.Check("Graph", files, others: 25);
     }
+
+    [Fact]
+    public void Emitted_code_agrees_with_the_reference_of_what_exporters_leave_behind()
+    {
+        var draw = new Draw(600);
+        byte[][] files = [.. Enumerable.Range(0, 200).Select(_ => RandomRewrites.Build(draw))];
+        Agreement.Check("Rewrite", files, others: 30);
+    }
 }

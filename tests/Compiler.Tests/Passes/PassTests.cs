@@ -125,8 +125,16 @@ public sealed class PassTests
     [Fact]
     public void FuseActivation_leaves_a_tensor_that_the_caller_reads() => Graphs.AssertKeeps(Passes.FuseActivation.Run, Activated(Schema.Builtin.Relu, isOutput: true));
 
+    [Theory]
+    [InlineData(Schema.Builtin.Relu6, 1, Activation.Relu6)]
+    [InlineData(Schema.Builtin.Relu, 3, Activation.Relu6)]
+    [InlineData(Schema.Builtin.Relu6, 3, Activation.Relu6)]
+    public void FuseActivation_adds_to_a_producer_that_clamps_already(int builtin, int activation, object both) =>
+        Assert.Equal((Activation)both, ((FullyConnected)Assert.Single(Passes.FuseActivation.Run(Activated(builtin, activation: activation)).Ops)).Activation);
+
+    // From 0 to 1 is no activation.
     [Fact]
-    public void FuseActivation_leaves_a_producer_that_clamps_already() => Graphs.AssertKeeps(Passes.FuseActivation.Run, Activated(Schema.Builtin.Relu6, activation: 1));
+    public void FuseActivation_leaves_a_producer_that_clamps_otherwise() => Graphs.AssertKeeps(Passes.FuseActivation.Run, Activated(Schema.Builtin.Relu, activation: 2));
 
     [Fact]
     public void TabulateUnary_makes_a_table_of_every_result()
@@ -135,7 +143,7 @@ public sealed class PassTests
         {
             int x = b.Int8("x", [1, 4], 0.1f, 0), y = b.Int8("y", [1, 4], 1f / 256, -128), z = b.Int8("z", [1, 4], 1, 0);
             b.Operator(Schema.Builtin.Logistic, [x], [y]);
-            b.Operator(Schema.Builtin.Add, [y, y], [z]);
+            b.Operator(Schema.Builtin.Add, [y, b.Int8("c", [4], 1, 0, [1, 2, 3, 4])], [z]);
             b.Ports([x], [z]);
         });
         Graph tabulated = Passes.TabulateUnary.Run(graph);
