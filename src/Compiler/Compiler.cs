@@ -69,6 +69,7 @@ internal static class Compiler
 internal sealed class Entry(CompileOptions options, Graph imported)
 {
     private readonly StringBuilder _dump = new();
+    private readonly List<(string Pass, int Operators)> _removed = [];
     private Graph? _graph;
 
     /// <summary>The graph after the passes so far.</summary>
@@ -84,7 +85,9 @@ internal sealed class Entry(CompileOptions options, Graph imported)
         void Pass(string name, Func<Graph, Graph> run)
         {
             cancel.ThrowIfCancellationRequested();
+            int before = Graph.Ops.Count;
             Graph = run(Graph);
+            if (Graph.Ops.Count != before) _removed.Add((name, before - Graph.Ops.Count));
             if (options.DumpPasses) _dump.Append("after ").Append(name).Append('\n').Append(Graph).Append('\n');
         }
 
@@ -136,7 +139,10 @@ internal sealed class Entry(CompileOptions options, Graph imported)
             Plan = schedule.Plan,
             Push = RowPush.Of(graph, schedule, state),
             Cost = WithSize(file, graph, state, ChooseStreaming.Cost(file, graph, layers, schedule, state, options)),
-            Measures = MeasureCost.Measure(imported, graph, scheduled, schedule.Plan, state, options),
+            Measures = MeasureCost.Measure(imported, graph, scheduled, schedule.Plan, state, options) with
+            {
+                Removed = _removed.GroupBy(step => step.Pass).Select(steps => (steps.Key, steps.Sum(step => step.Operators))).ToArray(),
+            },
             Dump = _dump.ToString(),
         };
     }

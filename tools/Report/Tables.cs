@@ -101,6 +101,12 @@ internal static class Tables
         always store one number or that nobody reads (docs/memory.md). The other models have no such channels.
         """;
 
+    private const string Operators = """
+        ## Operators
+
+        Operators in the file, layers that are emitted, and how many less (or more, +) each pass left (docs/architecture.md says what they do).
+        """;
+
     private const string Latency = """
         ## Latency estimates
 
@@ -154,6 +160,10 @@ internal static class Tables
             Number(row.Model.Measures.ChannelsBefore), Number(row.Model.Measures.ChannelsAfter), Number(row.Model.Measures.WeightsBefore),
             Number(row.Model.Measures.WeightsAfter), Number(row.Model.Measures.MacsBefore), Number(row.Model.Cost.Macs),
         ], row => row.Model.Measures.ChannelsAfter < row.Model.Measures.ChannelsBefore);
+        Part(Operators, ["in the file", "layers", "by pass"], row =>
+        [
+            Number(row.Model.Measures.OpsBefore), Number(row.Model.Measures.OpsAfter), string.Join(", ", row.Model.Measures.Steps),
+        ]);
         Part(Latency, [.. Measures.Cores.Select(c => InvariantText.Of($"{c.Core}, {c.Megahertz} MHz"))], row => Measures.Cores.Select(core =>
             (row.Model.Cost.Macs * core.CyclesPerMac / (core.Megahertz * 1000.0)).ToString("0.00", CultureInfo.InvariantCulture)));
         text.Append("\nCycles per MAC: ").AppendJoin("; ", Measures.Cores.Select(c => InvariantText.Of($"{c.Core} {c.CyclesPerMac} ({c.Source})"))).Append(".\n");

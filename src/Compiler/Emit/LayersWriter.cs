@@ -69,6 +69,8 @@ internal static class LayersWriter
         ];
     }
 
+    private const int StepsInALine = 4;
+
     private static void WriteMeasures(CodeWriter w, CompiledModel model)
     {
         ModelCost cost = model.Cost;
@@ -92,7 +94,9 @@ internal static class LayersWriter
         }
 
         w.Line($"// memory traffic        {Number(m.TrafficBefore)} bytes as filed, {Number(m.TrafficAfter)} after fusion");
-        w.Line($"// operators             {m.OpsBefore} as filed, {m.OpsAfter} layers after rewriting");
+        w.Line($"// operators             {m.OpsBefore} as filed, {m.OpsAfter} layers after rewriting{(m.Removed.Count > 0 ? ":" : "")}");
+        string[] steps = [.. m.Steps];
+        for (int i = 0; i < steps.Length; i += StepsInALine) w.Line("//                       " + string.Join(", ", steps.Skip(i).Take(StepsInALine)));
         w.Line($"// operator reuse        {Ratio(m.Reuse)} invocations per kernel ({m.Kernels} kernels)");
         w.Line($"// compute to memory     {Ratio((double)cost.Macs / traffic)} MACs per byte of traffic");
         w.Line($"// channel imbalance     {Ratio(m.ChannelImbalance)} (1 is best)");

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using Etch.Emit;
 using Etch.Ir;
 using Etch.Ops;
 
@@ -25,6 +26,13 @@ internal sealed record Measures(
     long Parameters, long WorkingBytes, long TrafficBefore, long TrafficAfter, int OpsBefore, int OpsAfter, int Kernels, double ChannelImbalance,
     long MacsBefore, long WeightsBefore, long WeightsAfter, int ChannelsBefore, int ChannelsAfter)
 {
+    /// <summary>How many operators less each pass left, in their order; less than 0 where it added some. From <see cref="OpsBefore"/> they lead
+    /// to <see cref="OpsAfter"/>.</summary>
+    public EquatableArray<(string Pass, int Operators)> Removed { get; init; }
+
+    /// <summary>The same in words.</summary>
+    public IEnumerable<string> Steps => Removed.Select(step => InvariantText.Of($"{step.Pass} {(step.Operators > 0 ? "-" : "+")}{Math.Abs(step.Operators)}"));
+
     /// <summary>Invocations per distinct kernel.</summary>
     public double Reuse => Kernels == 0 ? 0 : (double)OpsAfter / Kernels;
 

@@ -51,9 +51,9 @@ internal static class RemoveIdentities
         place = -1;
         Tensor output = graph[op.Outputs[0]];
         if (op.Outputs.Count != 1 || output.IsVariable) return false;
-        if (Lookup.ResultsOf(graph, op) is { } results)
+        if (op.ElementwiseInputs > 0)
         {
-            if (results.SequenceEqual(Lookup.Stored(output.Type))) place = Enumerable.Range(0, op.ElementwiseInputs).First(i => !graph[op.Inputs[i]].IsConstant);
+            if (KeepsValues(graph, op)) place = Enumerable.Range(0, op.ElementwiseInputs).First(i => !graph[op.Inputs[i]].IsConstant);
         }
         else if (op.Moves(graph)?.Take(2).ToArray() is { Length: 1 } moves && moves[0].IsInOrder && moves[0].Elements == output.ElementCount)
         {
@@ -61,5 +61,23 @@ internal static class RemoveIdentities
         }
 
         return place >= 0 && graph[op.Inputs[place]] is { IsConstant: false, IsVariable: false } input && input.ElementCount == output.ElementCount && input.IsStoredAs(output);
+    }
+
+    // Every value that an elementwise operator reads stays what it is, whichever value of a constant of 8 bits it meets.
+    private static bool KeepsValues(Graph graph, Op op)
+    {
+        Tensor output = graph[op.Outputs[0]];
+        int[] read = [.. op.Inputs.Take(op.ElementwiseInputs).Distinct()], constants = [.. read.Where(id => graph[id].IsConstant)];
+        if (Lookup.HasOneElement(graph, op) || constants.Length != 1 || op is Select) return Lookup.ResultsOf(graph, op)?.SequenceEqual(Lookup.Stored(output.Type)) == true;
+
+        Tensor constant = graph[constants[0]];
+        if (read.Length != 2 || !Lookup.IsByte(constant)) return false;
+        Tensor input = graph[read.First(id => id != constants[0])];
+        Op alone = op with { Inputs = op.Inputs.Take(op.ElementwiseInputs).Select(id => id == constants[0] ? 1 : 0).ToArray(), Outputs = new[] { 2 } };
+        return constant.Data!.Distinct().All(value =>
+        {
+            var single = new Graph([input, constant with { Shape = new[] { 1 }, Data = [value] }, output], [], [], []);
+            return Lookup.ResultsOf(single, alone)?.SequenceEqual(Lookup.Stored(output.Type)) == true;
+        });
     }
 }

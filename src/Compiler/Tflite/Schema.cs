@@ -57,8 +57,8 @@ internal static class Schema
             Sum = 74, Rsqrt = 76, ArgMin = 79, ReduceMax = 82, ReduceMin = 89, LeakyRelu = 98, SquaredDifference = 99, Abs = 101,
             AddN = 106, Elu = 111, Quantize = 114, HardSwish = 117, BatchMatMul = 126, CumSum = 128;
 
-        /// <summary>State. CALL_ONCE and VAR_HANDLE are no layers: the importer reads them.</summary>
-        public const int Svdf = 27, UnidirectionalSequenceLstm = 44, CallOnce = 129, VarHandle = 142, ReadVariable = 143, AssignVariable = 144;
+        /// <summary>State and control flow. CALL_ONCE and VAR_HANDLE are no layers: the importer reads them; it puts the subgraph of CALL and IF in their place.</summary>
+        public const int Svdf = 27, UnidirectionalSequenceLstm = 44, Call = 31, If = 118, While = 119, CallOnce = 129, VarHandle = 142, ReadVariable = 143, AssignVariable = 144;
 
         /// <summary>Operators that move elements.</summary>
         public const int DepthToSpace = 5, ResizeBilinear = 23, SpaceToDepth = 26, Gather = 36, BatchToSpaceNd = 37, SpaceToBatchNd = 38,
@@ -75,6 +75,16 @@ internal static class Schema
 
     /// <summary>Codes of TensorType; a resource is the handle of a variable.</summary>
     public const int Int32Type = 2, ResourceType = 13, Int4Type = 17;
+
+    public static class CallOptions
+    {
+        public const int Subgraph = 0;
+    }
+
+    public static class IfOptions
+    {
+        public const int Then = 0, Else = 1;
+    }
 
     public static class CallOnceOptions
     {

@@ -21,6 +21,7 @@ internal sealed class TfliteImporter
     private const int MaxOperators = 4_000;
     private const int MaxSignatures = 16;
     private const int MaxTensors = 20_000;
+    private const int MaxDepth = 50;
 
     private const int MaxRank = 8;
     private const int MaxName = 500;
@@ -34,10 +35,12 @@ internal sealed class TfliteImporter
     private readonly List<Graph> _initializers = [];
     private readonly List<(string Name, Graph? Graph)> _signatures = [];
     private readonly HashSet<int> _initialized = [];
+    private readonly Dictionary<int, Graph?> _called = [];
     private FlatTable[] _subgraphs = [];
     private FlatTable[] _buffers = [];
     private FlatTable[] _codes = [];
     private long _constantBytes;
+    private int _depth;
     private bool _isStateful;
     private Ir.Tensor[] _inputs = [];
     private Ir.Tensor[] _outputs = [];
@@ -114,8 +117,8 @@ internal sealed class TfliteImporter
         return _signatures[0].Graph;
     }
 
-    /// <summary>Reads a subgraph: an entry point of the model, or what CALL_ONCE runs.</summary>
-    private Graph? Subgraph(int index, bool isEntry)
+    /// <summary>Reads a subgraph: an entry point of the model, or what CALL_ONCE runs, or CALL or IF.</summary>
+    private Graph? Subgraph(int index, bool isEntry, bool isCalled = false)
     {
         FlatTable subgraph = _subgraphs[index];
         var handles = new HashSet<int>();
@@ -130,7 +133,7 @@ internal sealed class TfliteImporter
             _inputs = [.. inputs.Select(id => tensors[id])];
             _outputs = [.. outputs.Select(id => tensors[id])];
         }
-        else if (inputs.Length + outputs.Length > 0)
+        else if (!isCalled && inputs.Length + outputs.Length > 0)
         {
             throw new MalformedException($"subgraph {index}, which CALL_ONCE runs, has inputs or outputs");
         }
@@ -140,7 +143,7 @@ internal sealed class TfliteImporter
             throw new MalformedException("a tensor is listed twice among the model's inputs or outputs");
         }
 
-        List<Op>? ops = Operators(subgraph.Tables(Schema.Subgraph.Operators), index, isEntry, tensors, handles, inputs, outputs);
+        List<Op>? ops = Operators(subgraph.Tables(Schema.Subgraph.Operators), index, isEntry, isCalled, tensors, handles, inputs, outputs);
         return ops is null ? null : new Graph([.. tensors], [.. ops], inputs, outputs);
     }
 
@@ -270,7 +273,7 @@ internal sealed class TfliteImporter
     }
 
     private List<Op>? Operators(
-        FlatTable[] tables, int subgraph, bool isEntry, List<Ir.Tensor> tensors, HashSet<int> handles, int[] inputs, int[] outputs)
+        FlatTable[] tables, int subgraph, bool isEntry, bool isCalled, List<Ir.Tensor> tensors, HashSet<int> handles, int[] inputs, int[] outputs)
     {
         if (tables.Length > MaxOperators)
         {
@@ -329,12 +332,18 @@ internal sealed class TfliteImporter
                 written.Add(id);
             }
 
+            if (builtin is Schema.Builtin.Call or Schema.Builtin.If && Callee(builtin, options, reads, tensors) is { } callee)
+            {
+                Inline(callee, builtin == Schema.Builtin.If ? [.. reads.Skip(1)] : reads, writes, Schema.BuiltinName(builtin), tensors, ops);
+                continue;
+            }
+
             ElementType? first = reads.Length > 0 && reads[0] >= 0 ? tensors[reads[0]].Type : null;
             string? custom = builtin == Schema.Builtin.Custom ? _codes[code].Text(Schema.OperatorCode.CustomCode) : null;
             if ((custom is null ? OpTable.Find(builtin, first) : OpTable.FindCustom(custom)) is not { } import)
             {
                 string name = custom is null ? Schema.BuiltinName(builtin) : $"custom operator '{Printable(custom)}'";
-                _problems.Add(Ids.UnsupportedOperator, $"{layer}: {name} (version {_codes[code].Int32(Schema.OperatorCode.Version, 1)}) is not supported");
+                _problems.Add(Ids.UnsupportedOperator, $"{layer}: {name} (version {_codes[code].Int32(Schema.OperatorCode.Version, 1)}) is not supported{Advice(builtin, custom)}");
             }
             else if (!variables.Resolve(builtin, reads, writes))
             {
@@ -350,7 +359,7 @@ internal sealed class TfliteImporter
         foreach (int id in outputs)
         {
             if (tensors[id].IsVariable || handles.Contains(id)) _problems.Add(Ids.UnsupportedOption, $"output '{tensors[id].Name}' is a variable: read it into another tensor");
-            else if (!written.Contains(id) || tensors[id].IsConstant || inputs.Contains(id)) throw new MalformedException($"output '{tensors[id].Name}' is not computed by any operator");
+            else if (!written.Contains(id) || (!isCalled && (tensors[id].IsConstant || inputs.Contains(id)))) throw new MalformedException($"output '{tensors[id].Name}' is not computed by any operator");
         }
 
         foreach (int id in inputs)
@@ -367,6 +376,79 @@ internal sealed class TfliteImporter
         byte[] bytes = new byte[elements];
         for (int i = 0; i < elements; i++) bytes[i] = unchecked((byte)((sbyte)(i % 2 == 0 ? packed[i / 2] << 4 : packed[i / 2]) >> 4));
         return bytes;
+    }
+
+    // The subgraph that CALL runs, or IF on a constant condition; −1 for one that is not there; null where it depends on the input.
+    private static int? Callee(int builtin, FlatTable? options, int[] reads, List<Ir.Tensor> tensors)
+    {
+        if (builtin == Schema.Builtin.Call) return options?.Int32(Schema.CallOptions.Subgraph) ?? 0;
+        bool isConstant = reads.Length > 0 && reads[0] >= 0 && tensors[reads[0]] is { Type: ElementType.Bool, IsConstant: true, ElementCount: 1 };
+        return isConstant ? options?.Int32(tensors[reads[0]].Integers()[0] != 0 ? Schema.IfOptions.Then : Schema.IfOptions.Else) ?? 0 : null;
+    }
+
+    // Puts the operators of a subgraph where it is called: its inputs are what the caller reads, its outputs are copied to what the caller writes.
+    private void Inline(int index, int[] reads, int[] writes, string name, List<Ir.Tensor> tensors, List<Op> ops)
+    {
+        string layer = tensors[writes[0]].Name;
+        if (index <= 0 || index >= _subgraphs.Length) throw new MalformedException($"'{layer}' calls subgraph {index} of {_subgraphs.Length}");
+        if (!_called.TryGetValue(index, out Graph? graph))
+        {
+            // Until it is read, it is called by itself.
+            if (++_depth > MaxDepth) throw new MalformedException($"subgraphs call one another more than {MaxDepth} deep");
+            _called[index] = null;
+            _called[index] = graph = Subgraph(index, isEntry: false, isCalled: true);
+            _depth--;
+        }
+
+        if (_problems.Any) return;
+        if (graph is null) throw new MalformedException($"subgraph {index} calls itself");
+
+        if (graph.Tensors.Any(tensor => tensor.IsVariable))
+        {
+            _problems.Add(Ids.UnsupportedOperator, $"{layer}: {name} of a subgraph with variables is not supported: read and assign them outside of it");
+            return;
+        }
+
+        if (reads.Length != graph.Inputs.Count || writes.Length != graph.Outputs.Count) throw new MalformedException($"'{layer}' calls subgraph {index} with another number of inputs or outputs than it has");
+        IEnumerable<(int Outer, int Inner)> ports = reads.Zip(graph.Inputs, (outer, inner) => (outer, inner)).Concat(writes.Zip(graph.Outputs, (outer, inner) => (outer, inner)));
+        foreach ((int outer, int inner) in ports)
+        {
+            if (outer < 0 || tensors[outer].Type != graph[inner].Type || !tensors[outer].Shape.Equals(graph[inner].Shape) || !Equals(tensors[outer].Quantization, graph[inner].Quantization))
+            {
+                throw new MalformedException($"'{layer}' calls subgraph {index} with another type, shape or quantisation than its '{graph[inner].Name}' has");
+            }
+        }
+
+        if (tensors.Count + graph.Tensors.Count > MaxTensors || ops.Count + graph.Ops.Count + writes.Length > MaxOperators)
+        {
+            _problems.Add(Ids.TooLarge, $"the model has more than the {MaxTensors} tensors or {MaxOperators} operators that are supported where its subgraphs are called");
+            return;
+        }
+
+        int[] places = new int[graph.Tensors.Count];
+        for (int id = 0; id < places.Length; id++)
+        {
+            int input = Array.IndexOf(graph.Inputs.ToArray(), id);
+            places[id] = input >= 0 ? reads[input] : tensors.Count;
+            if (input < 0) tensors.Add(graph[id] with { Name = $"{layer}/{graph[id].Name}" });
+        }
+
+        int Place(int id) => id < 0 ? id : places[id];
+        ops.AddRange(graph.Ops.Select(op => op with { Inputs = op.Inputs.Select(Place).ToArray(), Outputs = op.Outputs.Select(Place).ToArray() }));
+        for (int i = 0; i < writes.Length; i++) ops.Add(new Reshape("RESHAPE") { Inputs = new[] { places[graph.Outputs[i]] }, Outputs = new[] { writes[i] } });
+    }
+
+    // The way out for operators that a converter can be asked to do without.
+    private static string Advice(int builtin, string? custom)
+    {
+        if (custom?.StartsWith("Flex", StringComparison.Ordinal) == true) return ": it is TensorFlow's own; convert with supported_ops [TFLITE_BUILTINS_INT8] alone, without SELECT_TF_OPS";
+        return builtin switch
+        {
+            Schema.Builtin.If => " on a condition that depends on the input: build the model with the condition as a Python value, so that one branch remains, or with tf.where of both results",
+            Schema.Builtin.While =>
+                ": unroll the loop (unroll=True of Keras' LSTM, GRU and RNN layers), or fix batch and length of the input, so that the converter makes UNIDIRECTIONAL_SEQUENCE_LSTM of an LSTM",
+            _ => "",
+        };
     }
 
     // What CALL_ONCE runs, read once for all that call it.

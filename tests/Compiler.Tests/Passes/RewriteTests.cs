@@ -147,6 +147,21 @@ public sealed class RewriteTests
     }));
 
     [Fact]
+    public void RemoveIdentities_drops_constants_of_several_values_that_are_too_small_to_count()
+    {
+        // A quarter of a step and less never reaches the next value; half a step does.
+        Graph Added(byte most) => Graphs.Of(b =>
+        {
+            int x = b.Int8("x", [1, 2], 1, 0), small = b.Int8("small", [2], 1f / 64, 0, [3, most]), y = b.Int8("y", [1, 2], 1, 0), z = b.Int8("z", [1, 2], 0.5f, 0);
+            b.Operator(Schema.Builtin.Add, [x, small], [y], (0, FlatValue.Int32(0)));
+            b.Operator(Schema.Builtin.Abs, [y], [z]);
+            b.Ports([x], [z]);
+        });
+        Graphs.AssertRewrites(RemoveIdentities.Run, Added(16), "inputs %0\n%2 = ADD(%0, %1)\n%3 = ABS(%2)\noutputs %3", "inputs %0\n%3 = ABS(%0)\noutputs %3");
+        Graphs.AssertKeeps(RemoveIdentities.Run, Added(33));
+    }
+
+    [Fact]
     public void RemoveIdentities_leaves_what_clamps_one_value() => Graphs.AssertKeeps(RemoveIdentities.Run, Graphs.Of(b =>
     {
         int x = b.Int8("x", [4], 1, 0), low = b.Int8("low", [1], 1, 0, [0x81]), y = b.Int8("y", [4], 1, 0);
