@@ -5,43 +5,43 @@ namespace Etch.Peers;
 
 // The generated classes, each with a clock that runs while Ticks has a place for every layer.
 
-[EtchModel("dscnn_mlperf_kws_int8.tflite")]
+[EtchModel("dscnn_mlperf_kws_int8.tflite", Preset = EtchPreset.Speed)]
 internal static partial class Kws
 {
     static partial void AfterLayer(int layer) => LayerClock.Stop(layer);
 }
 
-[EtchModel("vww_mobilenetv1_96_int8.tflite")]
+[EtchModel("vww_mobilenetv1_96_int8.tflite", Preset = EtchPreset.Speed)]
 internal static partial class Vww
 {
     static partial void AfterLayer(int layer) => LayerClock.Stop(layer);
 }
 
-[EtchModel("resnet8_cifar_int8.tflite")]
+[EtchModel("resnet8_cifar_int8.tflite", Preset = EtchPreset.Speed)]
 internal static partial class ResNet8
 {
     static partial void AfterLayer(int layer) => LayerClock.Stop(layer);
 }
 
-[EtchModel("autoencoder_toycar_int8.tflite")]
+[EtchModel("autoencoder_toycar_int8.tflite", Preset = EtchPreset.Speed)]
 internal static partial class ToyCar
 {
     static partial void AfterLayer(int layer) => LayerClock.Stop(layer);
 }
 
-[EtchModel("person_detect_96_int8.tflite")]
+[EtchModel("person_detect_96_int8.tflite", Preset = EtchPreset.Speed)]
 internal static partial class Person
 {
     static partial void AfterLayer(int layer) => LayerClock.Stop(layer);
 }
 
-[EtchModel("micro_speech_quantized.tflite")]
+[EtchModel("micro_speech_quantized.tflite", Preset = EtchPreset.Speed)]
 internal static partial class MicroSpeech
 {
     static partial void AfterLayer(int layer) => LayerClock.Stop(layer);
 }
 
-[EtchModel("mobilenetv2_1.0_224_pytorch_nchw_int8.tflite")]
+[EtchModel("mobilenetv2_1.0_224_pytorch_nchw_int8.tflite", Preset = EtchPreset.Speed)]
 internal static partial class MobileNetV2
 {
     static partial void AfterLayer(int layer) => LayerClock.Stop(layer);

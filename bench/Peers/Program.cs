@@ -73,7 +73,7 @@ internal static class Program
         foreach (Peer peer in peers)
         {
             if (cancellation.IsCancellationRequested) return 130;
-            CompiledModel model = compiler::Etch.Compiler.Compile(ModelFile.Read(Path.Combine(models, peer.File + ".tflite")), new CompileOptions { ClassName = "Model" }, cancellation);
+            CompiledModel model = compiler::Etch.Compiler.Compile(ModelFile.Read(Path.Combine(models, peer.File + ".tflite")), new CompileOptions { ClassName = "Model", Preset = compiler::Etch.Preset.Speed }, cancellation);
             long macs = model.Cost.Macs;
             sbyte[] input = Draw(peer.Input), output = new sbyte[peer.Output], arena = new sbyte[peer.Arena];
             var ours = new Slice(() => peer.Invoke(input, output, arena));

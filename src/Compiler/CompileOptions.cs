@@ -19,7 +19,7 @@ internal enum Preset
     /// <summary>Speed that costs little flash.</summary>
     Balanced,
 
-    /// <summary>Less time, with larger tables and more code.</summary>
+    /// <summary>Less time, with larger tables, more code and more stack.</summary>
     Speed,
 
     /// <summary>Less flash, and more time.</summary>

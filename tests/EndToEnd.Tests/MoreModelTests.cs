@@ -20,4 +20,15 @@ public sealed class MoreModelTests
         var emitted = new EmittedModels([model], isChecked: false);
         foreach (int seed in recording.Seeds) recording.AssertOutputs(seed, emitted.Run(model, recording.Inputs(seed)).Outputs, "emitted, Auto");
     }
+
+    [ModelTheory]
+    [InlineData("squeezenet_imagenet1001_224_int8")]
+    [InlineData("yolov5tiny_person_192_int8")]
+    public void Outputs_are_those_recorded_with_Speed(string name)
+    {
+        Recording recording = Models.Recording(name);
+        CompiledModel model = Engines.Compile(Models.File(name), Engines.ClassName(name), o => o with { Preset = Preset.Speed });
+        var emitted = new EmittedModels([model], isChecked: false);
+        foreach (int seed in recording.Seeds) recording.AssertOutputs(seed, emitted.Run(model, recording.Inputs(seed)).Outputs, "emitted, Speed");
+    }
 }

@@ -59,6 +59,53 @@ public sealed class VectorKernelTests
     }
 
     [Theory]
+    [InlineData(8, 8, 16, 16, 12)]
+    [InlineData(5, 7, 32, 32, 25)]
+    [InlineData(9, 3, 48, 16, 9)]
+    [InlineData(4, 40, 16, 48, 43)]
+    [InlineData(13, 13, 64, 32, 16)]
+    [InlineData(11, 35, 16, 16, 15)]
+    [InlineData(33, 2, 16, 16, 8)]
+    [InlineData(30, 1, 16, 16, 16)]
+    [InlineData(1, 9, 16, 16, 16)]
+    [InlineData(3, 3, 64, 16, 16)]
+    [InlineData(6, 6, 80, 16, 16)]
+    public void Convolutions_by_Winograd_are_the_plain_sums(int height, int width, int inputs, int channels, int lessChannels)
+    {
+        if (!VectorKernels.IsSupported) return;
+        for (int seed = 0; seed < 24; seed++)
+        {
+            var random = new Random(seed);
+            int outputs = seed % 2 == 0 ? channels : lessChannels;
+            Geometry g = Geometry.Draw(random, height, width, inputs, 3, 3, mostStride: 1);
+            sbyte[] input = Bytes(random, g.InputRows * width * inputs), weights = Bytes(random, outputs * 9 * inputs);
+            sbyte outside = (sbyte)random.Next(-128, 128);
+            if (seed % 6 == 0)
+            {
+                // The largest sums.
+                Array.Fill(input, outside = seed % 4 == 0 ? sbyte.MinValue : sbyte.MaxValue);
+                Array.Fill(weights, seed % 12 == 0 ? sbyte.MinValue : sbyte.MaxValue);
+            }
+
+            var layer = new Layer(random, outputs, isOne: seed % 4 == 0);
+            sbyte[] expected = new sbyte[g.OutputRows * g.Shape.OutputWidth * outputs], actual = new sbyte[expected.Length];
+            g.Expect(expected, outputs, (y, x, c) =>
+            {
+                int acc = layer.Bias[c];
+                for (int ky = 0; ky < 3; ky++)
+                for (int kx = 0; kx < 3; kx++)
+                for (int i = 0; i < inputs; i++) acc += g.At(input, y, x, ky, kx, i, outside) * weights[(((((c * 3) + ky) * 3) + kx) * inputs) + i];
+                return layer.Store(acc, c);
+            });
+
+            VectorKernels.ConvolveWinograd(
+                input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, Pack(weights, outputs, 3, 3 * inputs),
+                layer.Bias, layer.Multiplier, layer.Right, layer.ZeroPoint, layer.Min, layer.Max);
+            Assert.Equal(expected, actual);
+        }
+    }
+
+    [Theory]
     [InlineData(5, 7, 3, 3, 8)]
     [InlineData(6, 6, 3, 3, 16)]
     [InlineData(4, 9, 3, 3, 32)]
@@ -162,9 +209,9 @@ public sealed class VectorKernelTests
     {
         public int OutputRows => RowEnd - RowBegin;
 
-        public static Geometry Draw(Random random, int height, int width, int channels, int filterHeight, int filterWidth)
+        public static Geometry Draw(Random random, int height, int width, int channels, int filterHeight, int filterWidth, int mostStride = 2)
         {
-            int strideY = random.Next(1, 3), strideX = random.Next(1, 3);
+            int strideY = random.Next(1, mostStride + 1), strideX = random.Next(1, mostStride + 1);
             (int rows, int top) = Axis(random, height, filterHeight, strideY);
             (int columns, int left) = Axis(random, width, filterWidth, strideX);
             int begin = random.Next(0, rows), end = random.Next(begin + 1, rows + 1);

@@ -136,6 +136,7 @@ internal sealed record Conv2D : Op
                 Step = window.StrideX * input.Shape[3],
                 Groups = groups,
                 Shape = options.Vectors && !window.IsDilated ? rowLoop.Shape : null,
+                UseWinograd = options.Preset == Preset.Speed,
                 VectorPixels = rowLoop.VectorPixels,
                 VectorRows = window.OutputHeight,
                 Outside = input.ZeroPoint,

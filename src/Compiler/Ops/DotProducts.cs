@@ -80,6 +80,9 @@ internal sealed record DotProducts
     /// <summary>The geometry for processors with vector instructions; null for scalar code only.</summary>
     public required ConvolutionShape? Shape { get; init; }
 
+    /// <summary>Layers of 3×3 windows may take the stack that Winograd's transform needs.</summary>
+    public bool UseWinograd { get; init; }
+
     /// <summary>Pixels of a row as the vector kernels see it.</summary>
     public required int VectorPixels { get; init; }
 
@@ -122,7 +125,7 @@ internal sealed record DotProducts
     public RuntimeKernels Calls => IsVectorised ? RuntimeKernels.Convolve : RuntimeKernels.None;
 
     /// <summary>Stack that the vector kernel takes.</summary>
-    public int StackBytes => IsVectorised ? Scratch + 512 : 0;
+    public int StackBytes => IsVectorised ? Math.Max(Scratch, IsWinograd ? Shape!.Value.WinogradScratch : 0) + 512 : 0;
 
     private int Taps => Rows * PairLayout.Even(RowLength);
 
@@ -132,6 +135,8 @@ internal sealed record DotProducts
 
     private bool IsVectorised => Shape is not null && Groups == 1 && Output.Type == ElementType.Int8 && FilterType == ElementType.Int8 && Output.OnlyRight
         && Scratch <= MostScratch;
+
+    private bool IsWinograd => UseWinograd && Shape!.Value.HasWinograd(Outputs) && Shape.Value.PaysWinograd(VectorRows);
 
     // One load, multiplication and addition.
     private const int TapBytes = 18;
@@ -222,7 +227,7 @@ internal sealed record DotProducts
     /// <summary>Writes the call of the vector kernel, if there is one, in a method with these rows.</summary>
     public void EmitVectorCall(CodeWriter w, string rows)
     {
-        if (IsVectorised) Output.EmitVectorCall(w, "Convolve", rows, Shape!.Value, Outside, Outputs);
+        if (IsVectorised) Output.EmitVectorCall(w, IsWinograd ? "ConvolveWinograd" : "Convolve", rows, Shape!.Value, Outside, Outputs);
     }
 
     public void Emit(CodeWriter w, string method)

@@ -9,7 +9,7 @@ namespace Etch.Tests;
 /// <summary>The ways to compute a model that all have to agree, byte for byte.</summary>
 internal static class Engines
 {
-    /// <summary>The options under which code is emitted: every unrolling, every tensor kept, layers row by row.</summary>
+    /// <summary>The options under which code is emitted: every unrolling, every tensor kept, the preset Speed, layers row by row.</summary>
     public static readonly (string Name, Func<CompileOptions, CompileOptions> Options)[] Variants =
     [
         ("emitted, Auto", o => o),
@@ -18,6 +18,7 @@ internal static class Engines
         ("emitted, None, inputs and outputs in the arena", o => o with { Unroll = UnrollPolicy.None, Vectors = false, InArena = true }),
         ("emitted, every tensor kept", o => o with { KeepTensors = true }),
         ("emitted, Size", o => o with { Preset = Preset.Size }),
+        ("emitted, Speed", o => o with { Preset = Preset.Speed }),
         ("emitted, row by row", o => o with { Streaming = StreamingPolicy.Smallest }),
     ];
 
