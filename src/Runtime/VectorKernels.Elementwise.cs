@@ -98,6 +98,97 @@ public static partial class VectorKernels
         }
     }
 
+    /// <summary>ADD and SUB of two int8 tensors of one shape as a linear form: (factor1 · a + factor2 · b + offset) ≫ shift, clamped.</summary>
+    /// <param name="input1">The first input.</param>
+    /// <param name="input2">The second input.</param>
+    /// <param name="output">The stored outputs, as many as each input has; may be the same memory as one of them.</param>
+    /// <param name="factor1">Below 2^30 in magnitude.</param>
+    /// <param name="factor2">As <paramref name="factor1"/>.</param>
+    /// <param name="offset">Zero points and rounding, below 2^45 in magnitude.</param>
+    /// <param name="shift">15 to 37.</param>
+    /// <param name="min">The smallest stored output.</param>
+    /// <param name="max">The largest stored output.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void AddLinear(
+        ReadOnlySpan<sbyte> input1, ReadOnlySpan<sbyte> input2, Span<sbyte> output, int factor1, int factor2, long offset, int shift, int min, int max)
+    {
+        // Factors in a high part of 15 bits and its sign and a low part of 15 bits: (high · 2^15 + low) ≫ shift = (high + (low ≫ 15)) ≫ (shift − 15).
+        const int LowBits = 15, LowMask = (1 << LowBits) - 1;
+        int high1 = factor1 >> LowBits, high2 = factor2 >> LowBits, low1 = factor1 & LowMask, low2 = factor2 & LowMask;
+        int highOffset = (int)(offset >> LowBits), lowOffset = (int)(offset & LowMask), right = shift - LowBits;
+        int highPair = (high2 << 16) | (high1 & 0xFFFF), lowPair = (low2 << 16) | low1;
+        ref sbyte a = ref MemoryMarshal.GetReference(input1.Slice(0, output.Length));
+        ref sbyte b = ref MemoryMarshal.GetReference(input2.Slice(0, output.Length));
+        ref sbyte c = ref MemoryMarshal.GetReference(output);
+        int i = 0;
+        if (Avx512BW.IsSupported)
+        {
+            Vector512<short> high = Vector512.Create(highPair).AsInt16(), low = Vector512.Create(lowPair).AsInt16();
+            Vector512<int> highStart = Vector512.Create(highOffset), lowStart = Vector512.Create(lowOffset);
+            Vector128<int> count = Vector128.CreateScalar(right);
+            Vector256<sbyte> lowest = Vector256.Create((sbyte)min), highest = Vector256.Create((sbyte)max);
+            for (; i <= output.Length - 32; i += 32)
+            {
+                Vector512<short> x = Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref a, (nuint)i));
+                Vector512<short> y = Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref b, (nuint)i));
+                Vector512<short> front = Avx512BW.UnpackLow(x, y), back = Avx512BW.UnpackHigh(x, y);
+                Vector512<int> frontLow = Avx512F.ShiftRightArithmetic(Avx512F.Add(Avx512BW.MultiplyAddAdjacent(front, low), lowStart), LowBits);
+                Vector512<int> backLow = Avx512F.ShiftRightArithmetic(Avx512F.Add(Avx512BW.MultiplyAddAdjacent(back, low), lowStart), LowBits);
+                Vector512<int> frontSum = Avx512F.Add(Avx512F.Add(Avx512BW.MultiplyAddAdjacent(front, high), highStart), frontLow);
+                Vector512<int> backSum = Avx512F.Add(Avx512F.Add(Avx512BW.MultiplyAddAdjacent(back, high), highStart), backLow);
+                Vector512<short> words = Avx512BW.PackSignedSaturate(Avx512F.ShiftRightArithmetic(frontSum, count), Avx512F.ShiftRightArithmetic(backSum, count));
+                Vector256<sbyte> bytes = Avx512BW.ConvertToVector256SByteWithSaturation(words);
+                Avx2.Min(Avx2.Max(bytes, lowest), highest).StoreUnsafe(ref c, (nuint)i);
+            }
+        }
+
+        if (Avx2.IsSupported)
+        {
+            Vector256<short> high = Vector256.Create(highPair).AsInt16(), low = Vector256.Create(lowPair).AsInt16();
+            Vector256<int> highStart = Vector256.Create(highOffset), lowStart = Vector256.Create(lowOffset);
+            Vector128<int> count = Vector128.CreateScalar(right);
+            Vector128<sbyte> lowest = Vector128.Create((sbyte)min), highest = Vector128.Create((sbyte)max);
+            for (; i <= output.Length - 16; i += 16)
+            {
+                Vector256<short> x = Avx2.ConvertToVector256Int16(Vector128.LoadUnsafe(ref a, (nuint)i));
+                Vector256<short> y = Avx2.ConvertToVector256Int16(Vector128.LoadUnsafe(ref b, (nuint)i));
+                Vector256<short> front = Avx2.UnpackLow(x, y), back = Avx2.UnpackHigh(x, y);
+                Vector256<int> frontLow = Avx2.ShiftRightArithmetic(Avx2.Add(Avx2.MultiplyAddAdjacent(front, low), lowStart), LowBits);
+                Vector256<int> backLow = Avx2.ShiftRightArithmetic(Avx2.Add(Avx2.MultiplyAddAdjacent(back, low), lowStart), LowBits);
+                Vector256<int> frontSum = Avx2.Add(Avx2.Add(Avx2.MultiplyAddAdjacent(front, high), highStart), frontLow);
+                Vector256<int> backSum = Avx2.Add(Avx2.Add(Avx2.MultiplyAddAdjacent(back, high), highStart), backLow);
+                Vector256<short> words = Avx2.PackSignedSaturate(Avx2.ShiftRightArithmetic(frontSum, count), Avx2.ShiftRightArithmetic(backSum, count));
+                Vector128<sbyte> bytes = Sse2.PackSignedSaturate(words.GetLower(), words.GetUpper());
+                Sse41.Min(Sse41.Max(bytes, lowest), highest).StoreUnsafe(ref c, (nuint)i);
+            }
+        }
+
+        // SSE4.1 and Arm64.
+        for (; i <= output.Length - 8; i += 8)
+        {
+            (Vector128<int> x0, Vector128<int> x4) = Widen8(ref Unsafe.Add(ref a, i));
+            (Vector128<int> y0, Vector128<int> y4) = Widen8(ref Unsafe.Add(ref b, i));
+            Vector128<int> lowSum0 = (x0 * low1) + (y0 * low2) + Vector128.Create(lowOffset), lowSum4 = (x4 * low1) + (y4 * low2) + Vector128.Create(lowOffset);
+            Vector128<int> sum0 = (x0 * high1) + (y0 * high2) + Vector128.Create(highOffset) + Vector128.ShiftRightArithmetic(lowSum0, LowBits);
+            Vector128<int> sum4 = (x4 * high1) + (y4 * high2) + Vector128.Create(highOffset) + Vector128.ShiftRightArithmetic(lowSum4, LowBits);
+            Vector128<int> lowest = Vector128.Create(min), highest = Vector128.Create(max);
+            sum0 = Vector128.Min(Vector128.Max(Vector128.ShiftRightArithmetic(sum0, right), lowest), highest);
+            sum4 = Vector128.Min(Vector128.Max(Vector128.ShiftRightArithmetic(sum4, right), lowest), highest);
+            Vector128<short> words = Vector128.Narrow(sum0, sum4);
+            Unsafe.WriteUnaligned(ref Unsafe.As<sbyte, byte>(ref Unsafe.Add(ref c, i)), Vector128.Narrow(words, words).AsInt64().ToScalar());
+        }
+
+        for (; i < output.Length; i++)
+        {
+            long sum = (Unsafe.Add(ref a, i) * (long)factor1) + (Unsafe.Add(ref b, i) * (long)factor2) + offset;
+            Unsafe.Add(ref c, i) = (sbyte)FixedPoint.Clamp((int)(sum >> shift), min, max);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector128<int> Low, Vector128<int> High) Widen8(ref sbyte from) =>
+        Vector128.Widen(Vector128.Widen(Vector128.CreateScalar(Eight(ref from)).AsSByte()).Lower);
+
     /// <summary>Adds the values of each channel over a window to <paramref name="sums"/>.</summary>
     /// <param name="window">The bytes from the window's first on; its row r begins <paramref name="rowStride"/> · r further on.</param>
     /// <param name="rowStride">Bytes between the rows of the window.</param>

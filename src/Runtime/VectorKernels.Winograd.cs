@@ -289,8 +289,9 @@ public static partial class VectorKernels
     {
         Vector512<int> start = Vector512.LoadUnsafe(ref MemoryMarshal.GetReference(bias.Slice(oc, 16))), m = r.Multiplier512(oc), n = r.Right512(oc);
         start = Avx512F.Add(start, start);
-        Vector512<int> oddM = Avx512F.ShiftRightLogical(m.AsInt64(), 32).AsInt32(), rounding = HalfOf(n);
-        Vector512<int> zeroPoint = Vector512.Create(r.ZeroPoint);
+        Vector512<int> oddM = Odd(m), odds = OddLanes512, zeroPoint = Vector512.Create(r.ZeroPoint);
+        Vector512<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
+        bool isSigned = r.IsSigned;
         Vector128<sbyte> min = Vector128.Create((sbyte)r.Min), max = Vector128.Create((sbyte)r.Max);
         int stored = Math.Min(16, channels - oc), y = firstTile / tilesInRow * 2, x = firstTile % tilesInRow * 2;
         ref int sum = ref MemoryMarshal.GetReference(sums);
@@ -304,22 +305,22 @@ public static partial class VectorKernels
             Vector512<int> inner = Avx512F.Add(Avx512F.ShiftRightArithmetic(Avx512F.Add(Avx512F.Add(top0, top1), top2), 1), start);
             ref sbyte pixel = ref Unsafe.Add(ref first, ((y * width) + x) * channels);
             bool isWide = x + 1 < width;
-            Store(Scale(inner, m, oddM, rounding, n), zeroPoint, min, max, stored, ref pixel);
+            Store(Scale(inner, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref pixel);
             if (isWide)
             {
                 inner = Avx512F.Add(Avx512F.ShiftRightArithmetic(Avx512F.Subtract(Avx512F.Subtract(top1, top2), top3), 1), start);
-                Store(Scale(inner, m, oddM, rounding, n), zeroPoint, min, max, stored, ref Unsafe.Add(ref pixel, channels));
+                Store(Scale(inner, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref Unsafe.Add(ref pixel, channels));
             }
 
             if (y + 1 < rows)
             {
                 pixel = ref Unsafe.Add(ref pixel, width * channels);
                 inner = Avx512F.Add(Avx512F.ShiftRightArithmetic(Avx512F.Add(Avx512F.Add(low0, low1), low2), 1), start);
-                Store(Scale(inner, m, oddM, rounding, n), zeroPoint, min, max, stored, ref pixel);
+                Store(Scale(inner, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref pixel);
                 if (isWide)
                 {
                     inner = Avx512F.Add(Avx512F.ShiftRightArithmetic(Avx512F.Subtract(Avx512F.Subtract(low1, low2), low3), 1), start);
-                    Store(Scale(inner, m, oddM, rounding, n), zeroPoint, min, max, stored, ref Unsafe.Add(ref pixel, channels));
+                    Store(Scale(inner, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref Unsafe.Add(ref pixel, channels));
                 }
             }
 

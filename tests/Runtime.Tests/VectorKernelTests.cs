@@ -185,6 +185,27 @@ public sealed class VectorKernelTests
         }
     }
 
+    [Fact]
+    public void Linear_sums_are_those_of_64_bits()
+    {
+        if (!VectorKernels.IsSupported) return;
+        for (int seed = 0; seed < 300; seed++)
+        {
+            var random = new Random(seed);
+            int shift = random.Next(15, 38), most = (1 << 30) - 1, min = random.Next(-128, 0), max = random.Next(0, 128);
+            int Factor() => random.Next(4) == 0 ? (random.Next(2) == 0 ? most : -most) : random.Next(-most, most) >> random.Next(0, 12);
+            int factor1 = Factor(), factor2 = Factor();
+            long offset = (random.Next(-128, 128) * ((1L << shift) + factor1)) + (1L << (shift - 1));
+            sbyte[] a = Bytes(random, random.Next(0, 130)), b = Bytes(random, a.Length);
+            sbyte[] expected = [.. a.Zip(b, (x, y) => (sbyte)Math.Clamp(((factor1 * (long)x) + (factor2 * (long)y) + offset) >> shift, min, max))];
+
+            // In place, as the arena's plan has it.
+            sbyte[] output = seed % 2 == 0 ? b : new sbyte[a.Length];
+            VectorKernels.AddLinear(a, b, output, factor1, factor2, offset, shift, min, max);
+            Assert.Equal(expected, output);
+        }
+    }
+
     [Theory]
     [InlineData(1, 1, 1)]
     [InlineData(25, 5, 64)]

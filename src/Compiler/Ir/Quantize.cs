@@ -46,6 +46,9 @@ internal readonly record struct Multiplier(int Value, int Shift)
 
     public bool IsSingle => Single != 0;
 
+    /// <summary>The factor that the fixed-point number stands for.</summary>
+    public double Real => Value * Math.Pow(2, Shift - 31);
+
     public int Apply(int x) => IsSingle ? FixedPoint.MultiplyAndRound(x, Single) : FixedPoint.MultiplyByQuantizedMultiplier(x, Value, Shift);
 
     /// <summary>The factor on an accumulator of 64 bits.</summary>

@@ -92,10 +92,36 @@ internal sealed record ScaledSum(int LeftShift, Multiplier First, Multiplier Sec
             "int scaled2 = FixedPoint.MultiplyByQuantizedMultiplier(b << LeftShift, Multiplier2, Shift2);",
             $"int result = FixedPoint.MultiplyByQuantizedMultiplier(scaled1 {sign} scaled2, OutputMultiplier, OutputShift);",
         ],
-        new[] { First, Second, Output }.Any(m => m.Shift < -31) ? null :
+        options.Vectors ? VectorCall(graph, op, sign, range) : null);
+
+    // One multiplication and addition of pairs where that gives the same for all inputs, else the three factors one after the other.
+    private string[]? VectorCall(Graph graph, Op op, string sign, (int Min, int Max) range)
+    {
+        Tensor first = graph[op.Inputs[0]], second = graph[op.Inputs[1]], output = graph[op.Outputs[0]];
+        if (first.Type != ElementType.Int8 || new[] { First, Second, Output }.Any(m => m.Shift < -31)) return null;
+
+        int direction = sign == "-" ? -1 : 1;
+        int[] scaled1 = [.. Enumerable.Range(-128, 256).Select(q => First.Apply((q - first.ZeroPoint) << LeftShift))];
+        int[] scaled2 = [.. Enumerable.Range(-128, 256).Select(q => direction * Second.Apply((q - second.ZeroPoint) << LeftShift))];
+        double unit = (1 << LeftShift) * Output.Real;
+        LinearSum? linear = LinearSum.Of(
+            First.Real * unit, direction * Second.Real * unit, range,
+            (a, b) => FixedPoint.Clamp(Output.Apply(scaled1[a + 128] + scaled2[b + 128]) + output.ZeroPoint, range.Min, range.Max));
+        if (linear is not null)
+        {
+            return
+            [
+                "VectorKernels.AddLinear(",
+                InvariantText.Of($"    input1, input2, output, factor1: {linear.Factor1}, factor2: {linear.Factor2}, offset: {linear.Offset}, shift: {linear.Shift},"),
+                "    ActivationMin, ActivationMax);",
+            ];
+        }
+
+        return
         [
             "VectorKernels.Add(",
             "    input1, input2, output, new(ZeroPoint1, Multiplier1, -Shift1), new(ZeroPoint2, Multiplier2, -Shift2),",
-            $"    new(OutputZeroPoint, OutputMultiplier, -OutputShift), isDifference: {(sign == "-" ? "true" : "false")}, ActivationMin, ActivationMax);",
-        ]);
+            $"    new(OutputZeroPoint, OutputMultiplier, -OutputShift), isDifference: {(direction < 0 ? "true" : "false")}, ActivationMin, ActivationMax);",
+        ];
+    }
 }
