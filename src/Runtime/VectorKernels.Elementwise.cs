@@ -166,8 +166,8 @@ public static partial class VectorKernels
         // SSE4.1 and Arm64.
         for (; i <= output.Length - 8; i += 8)
         {
-            (Vector128<int> x0, Vector128<int> x4) = Widen8(ref Unsafe.Add(ref a, i));
-            (Vector128<int> y0, Vector128<int> y4) = Widen8(ref Unsafe.Add(ref b, i));
+            (Vector128<int> x0, Vector128<int> x4) = WidenEight(ref Unsafe.Add(ref a, i));
+            (Vector128<int> y0, Vector128<int> y4) = WidenEight(ref Unsafe.Add(ref b, i));
             Vector128<int> lowSum0 = (x0 * low1) + (y0 * low2) + Vector128.Create(lowOffset), lowSum4 = (x4 * low1) + (y4 * low2) + Vector128.Create(lowOffset);
             Vector128<int> sum0 = (x0 * high1) + (y0 * high2) + Vector128.Create(highOffset) + Vector128.ShiftRightArithmetic(lowSum0, LowBits);
             Vector128<int> sum4 = (x4 * high1) + (y4 * high2) + Vector128.Create(highOffset) + Vector128.ShiftRightArithmetic(lowSum4, LowBits);
@@ -186,7 +186,7 @@ public static partial class VectorKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector128<int> Low, Vector128<int> High) Widen8(ref sbyte from) =>
+    private static (Vector128<int> Low, Vector128<int> High) WidenEight(ref sbyte from) =>
         Vector128.Widen(Vector128.Widen(Vector128.CreateScalar(Eight(ref from)).AsSByte()).Lower);
 
     /// <summary>Adds the values of each channel over a window to <paramref name="sums"/>.</summary>
