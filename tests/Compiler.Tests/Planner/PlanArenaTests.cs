@@ -96,9 +96,10 @@ public sealed class PlanArenaTests
         CompiledModel model = Compile(b =>
         {
             (int x, int s, int t, int y) = Four(b);
-            b.Operator(Schema.Builtin.Add, [x, x], [s]);
+            int c = Constant(b);
+            b.Operator(Schema.Builtin.Add, [x, c], [s]);
             b.Operator(Schema.Builtin.Tanh, [s], [t]);
-            b.Operator(Schema.Builtin.Add, [t, t], [y]);
+            b.Operator(Schema.Builtin.Add, [t, c], [y]);
             b.Ports([x], [y]);
         });
         Assert.Equal(model.Plan.Locations[1], model.Plan.Locations[2]);
@@ -110,11 +111,12 @@ public sealed class PlanArenaTests
     {
         CompiledModel model = Compile(b =>
         {
-            (int x, int s, int t, int y) = Four(b);
-            b.Operator(Schema.Builtin.Add, [x, x], [s]);
+            (int x, int s, int t, _) = Four(b);
+            int both = b.Int8("both", [2, 64], 1f / 128, 0);
+            b.Operator(Schema.Builtin.Add, [x, Constant(b)], [s]);
             b.Operator(Schema.Builtin.Tanh, [s], [t]);
-            b.Operator(Schema.Builtin.Add, [t, s], [y]);
-            b.Ports([x], [y]);
+            b.Operator(Schema.Builtin.Concatenation, [t, s], [both], (0, FlatValue.Int32(0)));
+            b.Ports([x], [both]);
         });
         Assert.NotEqual(model.Plan.Locations[1], model.Plan.Locations[2]);
         Assert.Equal(128, model.Plan.Bytes);
@@ -145,7 +147,7 @@ public sealed class PlanArenaTests
         {
             (int x, int s, int t, int y) = Four(b);
             b.Operator(Schema.Builtin.Tanh, [x], [t]);
-            b.Operator(Schema.Builtin.Add, [t, t], [s]);
+            b.Operator(Schema.Builtin.Add, [t, Constant(b)], [s]);
             b.Operator(Schema.Builtin.Tanh, [s], [y]);
             b.Ports([x], [y]);
         });
@@ -162,7 +164,7 @@ public sealed class PlanArenaTests
             {
                 (int x, int s, int t, int y) = Four(b);
                 b.Operator(Schema.Builtin.Tanh, [x], [t]);
-                b.Operator(Schema.Builtin.Tanh, [t], [s]);
+                b.Operator(Schema.Builtin.Add, [t, Constant(b)], [s]);
                 b.Operator(Schema.Builtin.Tanh, [s], [y]);
                 b.Ports([x], [t, y]);
             },
@@ -207,6 +209,9 @@ public sealed class PlanArenaTests
     // x, s, t and y: 64 elements each, as TANH wants them.
     private static (int X, int S, int T, int Y) Four(TfliteBuilder b) => (
         b.Int8("x", [1, 64], 1f / 128, 0), b.Int8("s", [1, 64], 1f / 128, 0), b.Int8("t", [1, 64], 1f / 128, 0), b.Int8("y", [1, 64], 1f / 128, 0));
+
+    // With several values: what it is added to stays an operator of its own instead of becoming part of a table.
+    private static int Constant(TfliteBuilder b) => b.Int8("c", [1, 64], 1f / 128, 0, [.. Enumerable.Range(0, 64).Select(i => (byte)i)]);
 
     private static CompiledModel Compile(System.Action<TfliteBuilder> build, System.Func<CompileOptions, CompileOptions>? options = null)
     {
