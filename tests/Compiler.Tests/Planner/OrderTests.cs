@@ -137,7 +137,8 @@ public sealed class OrderTests
 
     private static void FullyConnect(TfliteBuilder b, int input, int output, int inputs, int outputs)
     {
-        byte[] weights = [.. Enumerable.Range(0, inputs * outputs).Select(i => (byte)((i * 37) + 11))];
+        // Of its own: equal layers of one input are computed once.
+        byte[] weights = [.. Enumerable.Range(0, inputs * outputs).Select(i => (byte)((i * 37) + 11 + output))];
         b.Operator(Schema.Builtin.FullyConnected, [input, b.Int8($"filter{output}", [outputs, inputs], 0.01f, 0, weights)], [output]);
     }
 
