@@ -153,7 +153,7 @@ internal sealed class Entry(CompileOptions options, Graph imported)
         if (!(cost.Flash > options.MaxFlash) || options.Preset == Preset.Size) return cost;
         CompileOptions small = options with { Preset = Preset.Size };
         Layer[] layers = [.. graph.Ops.Select(op => op.SelectKernel(graph, small))];
-        long flash = MeasureCost.Run(file, graph, ChooseSchedule.Run(graph, layers, state, small).Schedule, state).Flash;
+        long flash = MeasureCost.Run(file, graph, ChooseOrder.Run(graph, layers, state, small).Schedule, state).Flash;
         return flash < cost.Flash ? cost with { FlashWithSize = flash } : cost;
     }
 }

@@ -91,7 +91,7 @@ public sealed class SignatureTests
         CompiledModel model = Compile("Failed", b =>
         {
             Meter(b);
-            b.Operator(31, [0], [b.Int8("z", [1, 2], 1, 0)]);
+            b.Operator(Schema.Builtin.While, [0], [b.Int8("z", [1, 2], 1, 0)]);
         });
         Assert.False(model.Succeeded);
         string surface = SurfaceWriter.Write(model);

@@ -115,9 +115,9 @@ public sealed class PlanArenaTests
             int c = Constant(b), u = b.Int8("u", [1, 64], 1f / 128, 0);
             b.Operator(Schema.Builtin.Add, [x, c], [s]);
             b.Operator(Schema.Builtin.Tanh, [s], [t]);
-            b.Operator(Schema.Builtin.Add, [t, c], [y]);
-            b.Operator(Schema.Builtin.Add, [s, c], [u]);
-            b.Ports([x], [y, u]);
+            b.Operator(Schema.Builtin.Add, [t, c], [u]);
+            b.Operator(Schema.Builtin.Add, [s, u], [y]);
+            b.Ports([x], [y]);
         });
         Assert.NotEqual(model.Plan.Locations[1], model.Plan.Locations[2]);
         Assert.Equal(128, model.Plan.Bytes);
