@@ -23,7 +23,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export DOTNET_CLI_UI_LANGUAGE=en DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 MSBUILDTERMINALLOGGER=off
 kinds=("JIT" "NativeAOT" "NativeAOT, native")
-settings=("" "-r linux-x64 -p:PublishAot=true" "-r linux-x64 -p:PublishAot=true -p:IlcInstructionSet=native")
+settings=("" "-p:Aot=true" "-p:Aot=true -p:IlcInstructionSet=native")
 for i in "${!kinds[@]}"; do
     # shellcheck disable=SC2086
     dotnet publish "$here" -c Release -p:Model="$model" ${settings[i]} --artifacts-path "$work/artifacts$i" -o "$work/$i" > "$work/log" 2>&1 < /dev/null \
