@@ -37,7 +37,7 @@ public sealed class LinearSumTests
             }
         }
 
-        Assert.InRange(found, 64, 80);
+        Assert.InRange(found, 66, 80);
     }
 
     [Fact]
