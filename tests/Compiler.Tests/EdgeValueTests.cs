@@ -103,6 +103,25 @@ public sealed class EdgeValueTests
     }
 
     [Theory]
+    [InlineData(true, new[] { 2, 0 })]
+    [InlineData(false, new[] { 0, 2 })]
+    public void The_best_may_be_the_last(bool isMax, int[] expected)
+    {
+        Tensor x = Int8(TfliteBuilder.Quantized(1, 0), 3, 5, 7, 7, 5, 3) with { Shape = new[] { 2, 3 } };
+        Assert.Equal(expected, Run(new ArgMax(isMax, new[] { 1 }) { Inputs = new[] { 0, 1 }, Outputs = new[] { 2 } }, [x, Numbers(1)], ElementType.Int32, [2]));
+    }
+
+    [Theory]
+    [InlineData(true, new[] { -5, -9 }, -5)]
+    [InlineData(false, new[] { 5, 9 }, 5)]
+    public void Extremes_on_the_other_side_of_zero(bool isMax, int[] values, int expected)
+    {
+        Tensor x = Int8(TfliteBuilder.Quantized(1, 0), values), y = x with { Shape = new[] { 1 }, Data = null };
+        var op = new ReduceMax(isMax, new Reduction(new[] { 0 }, true)) { Inputs = new[] { 0 }, Outputs = new[] { 1 } };
+        Assert.Equal(new[] { expected }, Values.Run(new Graph([x, y], [op], [], [1]), op).Integers(1));
+    }
+
+    [Theory]
     [InlineData("LOGICAL_AND", new[] { 0, 0, 0, 1 })]
     [InlineData("LOGICAL_OR", new[] { 0, 1, 1, 1 })]
     public void Truth_tables(string name, int[] expected)
@@ -180,6 +199,8 @@ public sealed class EdgeValueTests
     [InlineData(true, 0.05f, 3, 0.03f, -90)]
     [InlineData(false, 0.2f, -128, 0.1f, 20)]
     [InlineData(true, 0.01f, 127, 0.002f, 100)]
+    [InlineData(false, 0.05f, -20, 0.01f, -120)]
+    [InlineData(true, 0.05f, -20, 0.01f, -120)]
     public void Gelu_of_every_input(bool isApproximate, float scale, int zeroPoint, float outputScale, int outputZeroPoint)
     {
         Tensor x = Int8(TfliteBuilder.Quantized(scale, zeroPoint), [.. Enumerable.Range(-128, 256)]), y = x with { Data = null, Quantization = TfliteBuilder.Quantized(outputScale, outputZeroPoint) };

@@ -48,15 +48,15 @@ public sealed class FoldConstantsTests
     }
 
     [Theory]
-    [InlineData("ADD", new[] { -5, 22, -47, -20 })]
-    [InlineData("SUB", new[] { 9, -18, -33, -60 })]
-    [InlineData("MUL", new[] { -14, 40, 280, -800 })]
-    [InlineData("DIV", new[] { 0, 0, 5, -2 })]
-    [InlineData("MAXIMUM", new[] { 2, 20, -7, 20 })]
-    [InlineData("MINIMUM", new[] { -7, 2, -40, -40 })]
+    [InlineData("ADD", new[] { 14, 40, -47, -21 })]
+    [InlineData("SUB", new[] { 28, 2, -33, -59 })]
+    [InlineData("MUL", new[] { -147, 399, 280, -760 })]
+    [InlineData("DIV", new[] { -3, 1, 5, -2 })]
+    [InlineData("MAXIMUM", new[] { 21, 21, -7, 19 })]
+    [InlineData("MINIMUM", new[] { -7, 19, -40, -40 })]
     public void Integers_broadcast(string name, int[] expected)
     {
-        int a = _graph.Constant(ElementType.Int32, [2, 1], 2, -40), b = _graph.Numbers(-7, 20), result = _graph.Result(ElementType.Int32, 2, 2);
+        int a = _graph.Constant(ElementType.Int32, [2, 1], 21, -40), b = _graph.Numbers(-7, 19), result = _graph.Result(ElementType.Int32, 2, 2);
         _graph.Op(new IntegerArithmetic(name, Activation.None) { Inputs = new[] { a, b }, Outputs = new[] { result } });
         Assert.Equal(expected, _graph.Fold(result));
     }
@@ -114,6 +114,16 @@ public sealed class FoldConstantsTests
             select iy is < 0 or >= H || ix is < 0 or >= W ? -3 : values[(((((n * H) + iy) * W) + ix) * C) + c];
         Assert.Equal(expected, _graph.Fold(batches));
         Assert.Equal(values, _graph.Fold(back));
+    }
+
+    [Fact]
+    public void Batches_become_space_without_a_border()
+    {
+        // Four images of one pixel: the second of the first row comes second.
+        int x = _graph.Constant(ElementType.Int8, [4, 1, 1, 1], 1, 2, 3, 4), block = _graph.Numbers(2, 2), around = _graph.Numbers(0, 0, 0, 0);
+        int y = _graph.Result(ElementType.Int8, 1, 2, 2, 1);
+        _graph.Op(new BatchToSpaceNd { Inputs = new[] { x, block, around }, Outputs = new[] { y } });
+        Assert.Equal([1, 2, 3, 4], _graph.Fold(y));
     }
 
     // Expected by the formulas of TFLite's reference kernels, worked out apart from this code.

@@ -1,3 +1,4 @@
+using System;
 using System.Linq;
 using Etch.Ir;
 using Etch.Ops;
@@ -5,17 +6,18 @@ using Etch.Tflite;
 
 namespace Etch.Tests;
 
-/// <summary>Results beyond int8 are clamped to its ends: by hand, for the operators whose recordings do not reach them.</summary>
+/// <summary>Results beyond int8 or int16 are clamped to its ends: by hand, for the operators whose recordings do not reach them.</summary>
 public sealed class SaturationTests
 {
-    public static TheoryData<string> Operators() => ["ABS", "ADD_N", "CUMSUM", "ELU", "L2_NORMALIZATION", "PRELU"];
+    public static TheoryData<string> Operators() => ["ABS", "ADD_N", "CUMSUM", "ELU", "L2_NORMALIZATION", "PRELU", "MUL of int16", "MEAN of int16"];
 
     [Theory]
     [MemberData(nameof(Operators))]
     public void Results_beyond_the_range_are_clamped(string op)
     {
         // Scale 1 and zero point 0 but for the outputs named here.
-        (Op Op, sbyte[][] Inputs, float Scale, int[] Expected) c = op switch
+        bool isInt16 = op.EndsWith(" of int16", StringComparison.Ordinal);
+        (Op Op, short[][] Inputs, float Scale, int[] Expected) c = op switch
         {
             "ABS" => (new Abs { Inputs = new[] { 0 }, Outputs = new[] { 1 } }, [[-128, 127, -3]], 0.5f, [127, 127, 6]),
             "ADD_N" => (new AddN { Inputs = new[] { 0, 1 }, Outputs = new[] { 2 } }, [[100, -100, 1], [100, -100, 2]], 1, [127, -128, 3]),
@@ -25,18 +27,23 @@ public sealed class SaturationTests
             "ELU" => (new Elu { Inputs = new[] { 0 }, Outputs = new[] { 1 } }, [[100, 3, -128]], 0.5f, [127, 6, -2]),
             "L2_NORMALIZATION" => (
                 new L2Normalization { Activation = Activation.None, Inputs = new[] { 0 }, Outputs = new[] { 1 } }, [[5]], 1f / 128, [127]),
+            "MUL of int16" => (
+                new Mul { Activation = Activation.None, Inputs = new[] { 0, 1 }, Outputs = new[] { 2 } },
+                [[300, -300, 300, 3], [300, 300, 109, 4]], 1, [32767, -32768, 32700, 12]),
+            "MEAN of int16" => (
+                new Mean(true, new Reduction(new[] { 0 }, true)) { Inputs = new[] { 0 }, Outputs = new[] { 1 } }, [[-20000, -30000]], 0.5f, [-32768]),
             _ => (new Prelu { Inputs = new[] { 0, 1 }, Outputs = new[] { 2 } }, [[-100, -100, -1], [100, -100, 2]], 1, [-128, 127, -2]),
         };
-        Tensor Int8(string name, float scale, sbyte[] values) => new()
+        Tensor Stored(string name, float scale, short[] values) => new()
         {
             Name = name,
-            Type = ElementType.Int8,
+            Type = isInt16 ? ElementType.Int16 : ElementType.Int8,
             Shape = new[] { values.Length },
-            Data = [.. values.Select(v => (byte)v)],
+            Data = [.. values.SelectMany(v => BitConverter.GetBytes(v).Take(isInt16 ? 2 : 1))],
             Quantization = TfliteBuilder.Quantized(scale, 0),
         };
-        Tensor output = Int8("output", c.Scale, [.. c.Expected.Select(v => (sbyte)0)]) with { Data = null };
-        var graph = new Graph([.. c.Inputs.Select((values, i) => Int8($"input{i}", 1, values)), output], [c.Op], [], [c.Inputs.Length]);
+        Tensor output = Stored("output", c.Scale, [.. c.Expected.Select(v => (short)0)]) with { Data = null };
+        var graph = new Graph([.. c.Inputs.Select((values, i) => Stored($"input{i}", 1, values)), output], [c.Op], [], [c.Inputs.Length]);
         Assert.Equal(c.Expected, Values.Run(graph, graph.Ops[0]).Integers(c.Inputs.Length));
     }
 

@@ -155,11 +155,13 @@ public sealed class TypesTests
         }
     }
 
-    // As TFLite does it, in float: 2 · (q − 100) + 50, and (q − 100) / 2 + 50 with halves away from 0.
+    // As TFLite does it, in float: 2 · (q − 100) + 50, and (q − 100) / 2 + 50 with halves away from 0;
+    // with 0.6 what would be −47.5, −42.5 and −37.5 without its rounding is a little more in codes of the file, and not in codes less 127.
     [Theory]
     [InlineData(0.25f, 50, new byte[] { 10, 76, 120, 255 }, new byte[] { 0, 2, 90, 255 })]
     [InlineData(1f, 50, new byte[] { 99, 100, 101, 103 }, new byte[] { 49, 50, 51, 52 })]
     [InlineData(0.5f, 100, new byte[] { 0, 99, 255 }, new byte[] { 0, 99, 255 })]
+    [InlineData(0.6f, 50, new byte[] { 43, 49, 55, 100 }, new byte[] { 3, 8, 13, 50 })]
     public void Inputs_of_a_concatenation_are_requantised(float scale, int zeroPoint, byte[] input, byte[] expected)
     {
         var b = new TfliteBuilder();

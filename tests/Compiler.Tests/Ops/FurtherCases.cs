@@ -76,7 +76,8 @@ internal static class FurtherCases
 
     private static TfliteBuilder Binary(Draw draw, int builtin, ElementType result, bool hasActivation = false)
     {
-        int[] shape = draw.Shape(draw.Int(0, 4), 6);
+        // One of 256 pairs is equal: comparisons see many.
+        int[] shape = draw.Shape(draw.Int(0, 4), result == ElementType.Bool ? 12 : 6);
         int[] Repeated() => [.. shape.Select(size => draw.Chance(3) ? 1 : size).Skip(draw.Int(0, shape.Length))];
         int[] first = draw.Chance(2) ? shape : Repeated(), second = draw.Chance(2) ? shape : Repeated();
 
@@ -87,7 +88,7 @@ internal static class FurtherCases
         int x1 = b.Tensor("first", ElementType.Int8, first, q1, constant == 1 ? draw.Bytes(Shapes.Count(first)) : null);
         int x2 = b.Tensor("second", ElementType.Int8, second, q2, constant == 2 ? draw.Bytes(Shapes.Count(second)) : null);
 
-        // A tensor compared with itself: equal elements are rare otherwise.
+        // A tensor compared with itself.
         bool isSame = result == ElementType.Bool && constant == 0 && draw.Chance(4);
         int y = b.Tensor("output", result, isSame ? first : Shapes.Broadcast(first, second)!, result == ElementType.Int8 ? draw.Quantized() : null);
         b.Operator(builtin, isSame ? [x1, x1] : [x1, x2], [y], hasActivation ? [(0, Flat(draw.Of(0, 0, 1, 2, 3)))] : []);
