@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 
 namespace Etch;
 
@@ -26,6 +27,7 @@ readonly record struct ConvolutionShape(
     private const int Scratch = 8 * 1024, MostScratch = 32 * 1024;
 
     /// <summary>Output pixels whose windows a convolution widens at a time.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal int ConvolutionPixels(int count) => Pixels(count, 2 * FilterHeight * InputChannels, Scratch);
 
     /// <summary>Widened rows that a convolution keeps for some output rows, so that those under the windows of several are widened once.</summary>
@@ -74,6 +76,7 @@ readonly record struct ConvolutionShape(
         OutputWidth * TileTime(rows) < rows * TileTime(OutputWidth) && 2L * Rows(rows) * Columns(OutputWidth) * InputChannels <= Scratch;
 
     /// <summary>Rows under the windows of output rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal int Rows(int outputRows) => ((outputRows - 1) * StrideY) + FilterHeight;
 
     /// <summary>Bytes of stack that a depthwise convolution takes for windows of <paramref name="count"/> pixels.</summary>
@@ -82,6 +85,7 @@ readonly record struct ConvolutionShape(
         + (DepthwiseRowsAtOnce * DepthwisePairs * DepthwiseTap) + 32;
 
     /// <summary>Columns under the windows of neighbouring pixels.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal int Columns(int pixels) => ((pixels - 1) * StrideX) + FilterWidth;
 
     /// <summary>
@@ -126,6 +130,7 @@ readonly record struct ConvolutionShape(
     }
 
     // Pixels whose columns take so many bytes.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private int Fitting(int bytes, int columnBytes) => bytes / columnBytes < FilterWidth ? 0 : (((bytes / columnBytes) - FilterWidth) / StrideX) + 1;
 
     /// <summary>Pixels of the largest tile.</summary>

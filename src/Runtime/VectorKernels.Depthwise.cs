@@ -922,6 +922,7 @@ public static partial class VectorKernels
         public readonly ref byte Slot(int number) => ref Unsafe.Add(ref MemoryMarshal.GetReference(Entries), (number >= Slots ? number - Slots : number) * RowBytes);
 
         /// <summary>Where a column is in a plane.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public readonly int ColumnAt(int column) =>
             IsSplit ? ((column & 1) * (PlaneBytes / 2)) + ((column >> 1) * ColumnBytes) : column * ColumnBytes;
 

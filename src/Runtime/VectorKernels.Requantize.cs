@@ -27,18 +27,22 @@ public static partial class VectorKernels
 
         public int Right(int channel) => _right[_right.Length == 1 ? 0 : channel];
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public Vector512<int> Multiplier512(int channel) => _multiplier.Length == 1
             ? Vector512.Create(_multiplier[0])
             : Vector512.LoadUnsafe(ref MemoryMarshal.GetReference(_multiplier.Slice(channel, 16)));
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public Vector512<int> Right512(int channel) => _right.Length == 1
             ? Vector512.Create((int)_right[0])
             : Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref MemoryMarshal.GetReference(_right.Slice(channel, 16))));
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public Vector256<int> Multiplier256(int channel) => _multiplier.Length == 1
             ? Vector256.Create(_multiplier[0])
             : Vector256.LoadUnsafe(ref MemoryMarshal.GetReference(_multiplier.Slice(channel, 8)));
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public Vector256<int> Right256(int channel) => _right.Length == 1
             ? Vector256.Create((int)_right[0])
             : Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(Eight(ref MemoryMarshal.GetReference(_right.Slice(channel, 8)))).AsSByte());

@@ -13,6 +13,7 @@ public static partial class VectorKernels
     private const int VnniTile = 6;
 
     // Blocks of sixteen channels only, and enough pixels for a tile. AVX-512BW is at least as fast, without sums of weights.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool HasVnni(in ConvolutionShape shape, int channels) =>
         AvxVnni.IsSupported && !Avx512BW.IsSupported && channels % 16 is 0 or > 8 && shape.ConvolutionPixels(shape.OutputWidth) >= VnniTile;
 

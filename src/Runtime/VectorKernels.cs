@@ -39,6 +39,7 @@ public static partial class VectorKernels
     }
 
     // What of the pixels of row y from column `begin` on lies inside the image, and how many values before it do not.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ReadOnlySpan<sbyte> RowInside(ReadOnlySpan<sbyte> input, int inputTop, int y, int begin, int columns, in ConvolutionShape shape, out int at)
     {
         int first = Math.Clamp(-begin, 0, columns), end = Math.Clamp(shape.InputWidth - begin, first, columns);
