@@ -372,9 +372,29 @@ public static partial class VectorKernels
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void InterleaveRow32(in DepthwiseLayer layer, ref sbyte upper, nint upperStep, ref sbyte lower, nint lowerStep, int values, ref byte entries)
     {
-        int channels = layer.Shape.InputChannels;
         nint plane = layer.PlaneBytes, isUpper = upperStep > 0 ? 1 : 0, isLower = lowerStep > 0 ? 1 : 0;
-        for (nint i = 0; i < values; i += 32)
+        nint i = 0;
+        if (layer.IsSplit)
+        {
+            // Four columns of sixteen channels: the first and the third, the second and the fourth.
+            for (; i <= values - 64; i += 64)
+            {
+                int column = layer.InsideBegin + ((int)i / 16);
+                Vector512<short> a0 = Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref Unsafe.Add(ref upper, i * isUpper)));
+                Vector512<short> b0 = Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref Unsafe.Add(ref lower, i * isLower)));
+                Vector512<short> a1 = Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref Unsafe.Add(ref upper, (i + 32) * isUpper)));
+                Vector512<short> b1 = Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref Unsafe.Add(ref lower, (i + 32) * isLower)));
+                Vector512<long> low0 = Avx512BW.UnpackLow(a0, b0).AsInt64(), low1 = Avx512BW.UnpackLow(a1, b1).AsInt64();
+                Vector512<long> high0 = Avx512BW.UnpackHigh(a0, b0).AsInt64(), high1 = Avx512BW.UnpackHigh(a1, b1).AsInt64();
+                ref byte left = ref Unsafe.Add(ref entries, layer.ColumnAt(column)), right = ref Unsafe.Add(ref entries, layer.ColumnAt(column + 1));
+                Avx512F.Shuffle4x128(low0, low1, 0x44).AsByte().StoreUnsafe(ref left);
+                Avx512F.Shuffle4x128(low0, low1, 0xEE).AsByte().StoreUnsafe(ref right);
+                Avx512F.Shuffle4x128(high0, high1, 0x44).AsByte().StoreUnsafe(ref Unsafe.AddByteOffset(ref left, plane));
+                Avx512F.Shuffle4x128(high0, high1, 0xEE).AsByte().StoreUnsafe(ref Unsafe.AddByteOffset(ref right, plane));
+            }
+        }
+
+        for (; i < values; i += 32)
         {
             if (i > values - 32) i = values - 32;
             Vector512<short> a = Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref Unsafe.Add(ref upper, i * isUpper)));
@@ -386,7 +406,7 @@ public static partial class VectorKernels
             }
 
             // Two columns of sixteen channels.
-            int column = layer.InsideBegin + ((int)i / channels);
+            int column = layer.InsideBegin + ((int)i / 16);
             ref byte left = ref Unsafe.Add(ref entries, layer.ColumnAt(column)), right = ref Unsafe.Add(ref entries, layer.ColumnAt(column + 1));
             Vector512<short> low = Avx512BW.UnpackLow(a, b), high = Avx512BW.UnpackHigh(a, b);
             low.GetLower().AsByte().StoreUnsafe(ref left);
