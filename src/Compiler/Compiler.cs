@@ -116,13 +116,12 @@ internal sealed class Entry(CompileOptions options, Graph imported)
     /// <summary>Chooses kernels and plans the arena; then every number is decided.</summary>
     public CompiledModel Compile(ModelFile file, StatePlan state, ModelMetadata metadata, Problem[] warnings, CancellationToken cancel)
     {
-        Graph graph = Graph;
-        Layer[] filed = [.. graph.Ops.Select(op =>
+        Layer[] filed = [.. Graph.Ops.Select(op =>
         {
             cancel.ThrowIfCancellationRequested();
-            return op.SelectKernel(graph, options);
+            return op.SelectKernel(Graph, options);
         })];
-        (IReadOnlyList<Layer> layers, Schedule schedule) = ChooseOrder.Run(graph, filed, state, options);
+        (Graph graph, IReadOnlyList<Layer> layers, Schedule schedule) = ChooseSchedule.Run(Graph, filed, state, options);
         Layer[] scheduled = [.. schedule.Steps.SelectMany(step => step.Layers)];
         return new CompiledModel(file, options, default)
         {

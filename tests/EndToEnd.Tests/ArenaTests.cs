@@ -64,6 +64,22 @@ public sealed class ArenaTests
     }
 
     [ModelTheory]
+    [MemberData(nameof(ModelTests.Names), MemberType = typeof(ModelTests))]
+    [MemberData(nameof(ModelTests.FrontEnds), MemberType = typeof(ModelTests))]
+    [MemberData(nameof(MoreModelTests.Names), MemberType = typeof(MoreModelTests))]
+    public void Plans_are_the_same_every_time_and_sound(string name)
+    {
+        foreach (StreamingPolicy streaming in new[] { StreamingPolicy.Auto, StreamingPolicy.Smallest })
+        {
+            CompiledModel[] models = [.. Enumerable.Range(0, 2).Select(_ => Engines.Compile(Models.File(name), "Model", o => o with { Streaming = streaming }))];
+            Assert.Equal(models[0].Plan.Locations.OrderBy(pair => pair.Key), models[1].Plan.Locations.OrderBy(pair => pair.Key));
+            Assert.Equal(models[0].Plan.ScratchAt, models[1].Plan.ScratchAt);
+            Assert.Equal(models[0].Layers.Select(layer => layer.Outputs[0]), models[1].Layers.Select(layer => layer.Outputs[0]));
+            Plans.AssertSound(models[0]);
+        }
+    }
+
+    [ModelTheory]
     [InlineData("vww_mobilenetv1_96_int8", 3_750_000, 30_000)]
     [InlineData("fomo_mnv2_0.35_person_96_int8", 4_500_000, 9_500)]
     public void Dead_channels_are_not_computed(string name, long macs, long weights)

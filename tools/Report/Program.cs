@@ -74,7 +74,10 @@ internal static class Program
         {
             CompiledModel model = Compiler.Compile(ModelFile.Read(path), new CompileOptions { ClassName = "Model" }, CancellationToken.None);
             if (!model.Succeeded || model.Signatures.Count > 0) continue;
-            Layer[] filed = [.. model.Graph.Ops.Select(op => op.SelectKernel(model.Graph, model.Options))];
+            ImportedModel imported = TfliteImporter.Import(model.File.Bytes, new Problems());
+            var entry = new Entry(model.Options, imported.Graph!);
+            entry.Rewrite(imported.Initializers, new Problems(), CancellationToken.None);
+            Layer[] filed = [.. entry.Graph.Ops.Select(op => op.SelectKernel(entry.Graph, model.Options))];
             (int Bytes, string Time) Timed(CompileOptions options)
             {
                 double least = double.MaxValue;
@@ -82,7 +85,7 @@ internal static class Program
                 for (int i = 0; i < 3; i++)
                 {
                     var watch = Stopwatch.StartNew();
-                    bytes = ChooseOrder.Run(model.Graph, filed, model.State, options).Schedule.Plan.Bytes;
+                    bytes = ChooseSchedule.Run(entry.Graph, filed, model.State, options).Schedule.Plan.Bytes;
                     least = Math.Min(least, watch.Elapsed.TotalMilliseconds);
                 }
 
@@ -91,7 +94,7 @@ internal static class Program
 
             (int arena, string time) = Timed(model.Options);
             (int rows, string rowsTime) = Timed(model.Options with { Streaming = StreamingPolicy.Smallest });
-            int before = ChooseStreaming.Run(model.Graph, filed, model.State, model.Options).Plan.Bytes;
+            int before = ChooseStreaming.Run(entry.Graph, filed, model.State, model.Options).Plan.Bytes;
             string gap = model.Plan.IsOptimal ? "none" : Names.Number(arena - model.Plan.LowerBound);
             string[] cells =
             [

@@ -141,9 +141,10 @@ internal static class LayersWriter
     private static string Where(CompiledModel model, int id)
     {
         if (!model.Plan.Locations.TryGetValue(model.Graph.Root(id), out Location location)) return Rows(model, model.Graph.Root(id));
+        int at = location.At + model.Graph[id].ViewAt;
         return location.Place switch
         {
-            Place.Arena => InvariantText.Of($"[{location.At} … {location.At + model.Graph[id].ByteCount})"),
+            Place.Arena => InvariantText.Of($"[{at} … {at + model.Graph[id].ByteCount})"),
             Place.Output => "→ output",
             Place.State => InvariantText.Of($"state [{location.At} … {location.At + model.Graph[id].ByteCount})"),
             _ => "input",
@@ -225,16 +226,23 @@ internal static class LayersWriter
         var taken = new HashSet<string>(inputs.Concat(outputs).Select(p => p.Parameter)) { "arena", "state", "image", "tick", "row", "rows", "y", "end" };
         for (int i = 0; i < inputs.Length; i++) spans[model.Graph.Inputs[i]] = inputs[i].Parameter;
         for (int i = 0; i < outputs.Length; i++) spans[model.Graph.Root(model.Graph.Outputs[i])] = outputs[i].Parameter;
-        var used = new HashSet<int>(model.Steps.Skip(begin).Take(end - begin).SelectMany(step => step.Inputs.Concat(step.Outputs)).Select(model.Graph.Root));
-        foreach (int root in model.Steps.SelectMany(step => step.Inputs.Concat(step.Outputs)).Select(model.Graph.Root))
+        var used = new HashSet<int>(model.Steps.Skip(begin).Take(end - begin).SelectMany(step => step.Inputs.Concat(step.Outputs)).Select(model.Graph.Same));
+        foreach (int id in model.Steps.SelectMany(step => step.Inputs.Concat(step.Outputs)).Select(model.Graph.Same))
         {
-            if (spans.ContainsKey(root)) continue;
-            Tensor tensor = model.Graph[root];
-            string name = spans[root] = Names.Unique(Names.Camel(tensor.Name, "tensor"), taken);
-            if (!used.Contains(root)) continue;
-            Location location = model.Plan.Locations[root];
-            string slice = InvariantText.Of($"{(location.Place == Place.State ? "state" : "arena")}.Slice({location.At}, {tensor.ByteCount})");
+            if (spans.ContainsKey(id)) continue;
+            Tensor tensor = model.Graph[id];
+            string name = spans[id] = Names.Unique(Names.Camel(tensor.Name, "tensor"), taken);
+            if (!used.Contains(id)) continue;
+            Location location = model.Plan.Locations[model.Graph.Root(id)];
             string type = tensor.Type.Keyword();
+            if (location.Place is Place.Input or Place.Output)
+            {
+                string part = InvariantText.Of($"{spans[model.Graph.Root(id)]}.Slice({tensor.ViewAt / tensor.Type.Size()}, {tensor.ElementCount})");
+                w.Line($"{(location.Place == Place.Input ? "ReadOnlySpan" : "Span")}<{type}> {name} = {part}; // {Dimensions(tensor)}");
+                continue;
+            }
+
+            string slice = InvariantText.Of($"{(location.Place == Place.State ? "state" : "arena")}.Slice({location.At + tensor.ViewAt}, {tensor.ByteCount})");
             w.Line($"Span<{type}> {name} = {(type == "sbyte" ? slice : $"MemoryMarshal.Cast<sbyte, {type}>({slice})")}; // {Dimensions(tensor)}");
         }
 
@@ -262,8 +270,8 @@ internal static class LayersWriter
     {
         Layer layer = model.Layers[index];
         Kernel kernel = layer.Kernel;
-        string[] inputs = [.. layer.Inputs.Select(id => spans[model.Graph.Root(id)])];
-        string[] outputs = [.. layer.Outputs.Select(id => spans[model.Graph.Root(id)])];
+        string[] inputs = [.. layer.Inputs.Select(id => spans[model.Graph.Same(id)])];
+        string[] outputs = [.. layer.Outputs.Select(id => spans[model.Graph.Same(id)])];
         string[] constants = [.. layer.Tables.Select(t => tables[t])];
         if (kernel.Rows == 0)
         {

@@ -22,6 +22,23 @@ internal sealed class Graph(Tensor[] tensors, Op[] ops, int[] inputs, int[] outp
     /// <summary>The tensor whose bytes a tensor has: itself, or what it is a view of.</summary>
     public int Root(int id) => this[id].ViewOf < 0 ? id : this[id].ViewOf;
 
+    /// <summary>True for a tensor that has some of its root's bytes and not all.</summary>
+    public bool IsPart(int id) => this[id].ByteCount != this[Root(id)].ByteCount;
+
+    /// <summary>The tensor that stands for all that have the same bytes: the root, or of a root's parts the first.</summary>
+    public int Same(int id)
+    {
+        if (!IsPart(id)) return Root(id);
+        Tensor part = this[id];
+        int first = 0;
+        while (Tensors[first].ViewOf != part.ViewOf || Tensors[first].ViewAt != part.ViewAt || Tensors[first].ByteCount != part.ByteCount) first++;
+        return first;
+    }
+
+    /// <summary>True where the bytes of two tensors, or some of them, are the same.</summary>
+    public bool Meet(int a, int b) => Root(a) == Root(b) &&
+        (a == b || (this[a].ViewAt < this[b].ViewAt + this[b].ByteCount && this[b].ViewAt < this[a].ViewAt + this[a].ByteCount));
+
     /// <summary>The same graph with other operators (and tensors); throws when the result breaks an invariant.</summary>
     public Graph With(IEnumerable<Op> ops, IEnumerable<Tensor>? tensors = null)
     {
@@ -59,17 +76,22 @@ internal static class Invariants
         for (int id = 0; id < written.Length; id++) written[id] = graph[id].IsConstant || graph[id].IsVariable;
         foreach (int id in graph.Inputs) written[id] = true;
 
+        // Of parts of a tensor, other names of the same bytes are written with them.
+        var parts = new HashSet<int>();
+        bool HasValue(int id) => written[id] || written[graph.Root(id)] || parts.Contains(graph.Same(id));
+
         foreach (Op op in graph.Ops)
         {
             foreach (int id in op.Inputs)
             {
-                if (id >= 0 && !written[graph.Root(id)]) throw new InvalidOperationException($"{op.Name} reads tensor {id} before it is written");
+                if (id >= 0 && !HasValue(id)) throw new InvalidOperationException($"{op.Name} reads tensor {id} before it is written");
             }
 
             foreach (int id in op.Outputs)
             {
                 if (written[id] && !graph[id].IsVariable) throw new InvalidOperationException($"{op.Name} writes tensor {id}, which has a value already");
                 written[id] = true;
+                if (graph.IsPart(id)) parts.Add(graph.Same(id));
             }
 
             var problems = new Diagnostics.Problems();
@@ -79,7 +101,7 @@ internal static class Invariants
 
         foreach (int id in graph.Outputs)
         {
-            if (!written[graph.Root(id)]) throw new InvalidOperationException($"nothing writes output tensor {id}");
+            if (!HasValue(id)) throw new InvalidOperationException($"nothing writes output tensor {id}");
         }
     }
 }

@@ -66,8 +66,11 @@ internal sealed record Tensor
     /// <summary>The operators that XNNPACK takes over compute this tensor as it does.</summary>
     public bool HasXnnpackRules => IsForXnnpack && (Type is ElementType.Int8 or ElementType.UInt8);
 
-    /// <summary>The tensor whose bytes this one renames, or −1. Set by <c>RemoveViews</c>.</summary>
+    /// <summary>The tensor whose bytes, or some of whose bytes, this one renames, or −1. Set by <c>RemoveViews</c> and <c>ShareParts</c>.</summary>
     public int ViewOf { get; init; } = -1;
+
+    /// <summary>Where its bytes begin in those of <see cref="ViewOf"/>.</summary>
+    public int ViewAt { get; init; }
 
     public bool IsConstant => Data is not null;
 

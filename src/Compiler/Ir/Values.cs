@@ -63,7 +63,7 @@ internal sealed class Values
     {
         get
         {
-            int root = Graph.Root(id);
+            int root = Graph.Same(id);
             if (_values.TryGetValue(root, out Array? value)) return value;
             Tensor tensor = Graph[root].Variable is { } variable ? Graph[root] with { Data = variable.Initial(Graph[root].ByteCount) } : Graph[root];
             return _values[root] = tensor.Type switch
@@ -75,7 +75,7 @@ internal sealed class Values
         }
     }
 
-    public void Set(int id, Array value) => _values[Graph.Root(id)] = value;
+    public void Set(int id, Array value) => _values[Graph.Same(id)] = value;
 
     /// <summary>A value in the tensor's memory format, little endian.</summary>
     public byte[] Bytes(int id) => Bytes(Graph[id].Type, this[id]);

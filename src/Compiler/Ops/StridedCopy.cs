@@ -12,6 +12,12 @@ namespace Etch.Ops;
 /// <param name="Output">The place among the outputs.</param>
 internal sealed record Move(int Input, Nest Nest, int To, int From, int Output = 0)
 {
+    /// <summary>True for elements that follow each other in both.</summary>
+    public bool IsRun => Nest.IsDense(0) && Nest.IsDense(1);
+
+    /// <summary>Elements.</summary>
+    public int Count => Shapes.Count(Nest.Shape);
+
     public static Move Of(int input, IReadOnlyList<int> shape, int[] toStrides, int to, int[] fromStrides, int from, int output = 0) =>
         new(input, Nest.Of(shape, toStrides, fromStrides), to, from, output);
 
@@ -54,7 +60,7 @@ internal sealed record StridedCopy(string Operator, ElementType Type, int Output
     /// <summary>The layer that moves blocks of those inputs that the moves name.</summary>
     public static Layer Layer(Graph graph, Op op, string name, IEnumerable<Move> moves, double? fill = null)
     {
-        Move[] all = [.. moves];
+        Move[] all = [.. moves.Where(move => fill is not null || !IsDone(graph, op, move))];
         int[] places = [.. all.Select(move => move.Input).Distinct().OrderBy(place => place)];
         Tensor[] sources = [.. places.Select(place => graph[op.Inputs[place]])];
         var kernel = new StridedCopy(
@@ -63,6 +69,13 @@ internal sealed record StridedCopy(string Operator, ElementType Type, int Output
         int[] inputs = [.. places.Select(place => op.Inputs[place]).Where(id => !graph[id].IsConstant)];
         Table[] tables = [.. sources.Select((t, i) => (t, i)).Where(x => x.t.IsConstant).Select(x => new Table(InvariantText.Of($"Input{x.i}"), x.t.Type, x.t.Data!))];
         return new Layer(op, kernel, inputs, tables);
+    }
+
+    // A block whose source lies where it goes.
+    private static bool IsDone(Graph graph, Op op, Move move)
+    {
+        int from = op.Inputs[move.Input], to = op.Outputs[move.Output], size = graph[to].Type.Size();
+        return graph.Root(from) == graph.Root(to) && move.IsRun && graph[from].ViewAt + (move.From * size) == graph[to].ViewAt + (move.To * size);
     }
 
     /// <summary>Moves the values as the kernel will: the reference of these operators.</summary>

@@ -90,7 +90,10 @@ internal static class ChooseStreaming
         for (int i = 0; i < layers.Count; i++)
         {
             foreach (int id in layers[i].Inputs) read[graph.Root(id)] = i;
-            foreach (int id in layers[i].Outputs.Where(id => each.Plan.Locations[graph.Root(id)].Place == Place.Arena)) written[graph.Root(id)] = i;
+            foreach (int id in layers[i].Outputs.Where(id => each.Plan.Locations[graph.Root(id)].Place == Place.Arena))
+            {
+                if (!written.ContainsKey(graph.Root(id))) written[graph.Root(id)] = i;
+            }
         }
 
         // The caller's tensors, where they lie in the arena: from the start on, and beyond the end.

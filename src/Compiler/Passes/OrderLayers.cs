@@ -54,13 +54,12 @@ internal sealed class OrderLayers
         Dictionary<int, int> place = roots.Select((root, i) => (root, i)).ToDictionary(x => x.root, x => x.i);
         int[] Places(IEnumerable<int> ids) => [.. ids.Select(graph.Root).Where(place.ContainsKey).Select(root => place[root]).Distinct()];
 
-        int[][] reads = [.. layers.Select(layer => layer.Inputs.Select(graph.Root).Distinct().ToArray())];
-        int[][] writes = [.. layers.Select(layer => layer.Outputs.Select(graph.Root).Distinct().ToArray())];
-        bool Conflict(int a, int b) => writes[a].Any(root => reads[b].Contains(root) || writes[b].Contains(root)) || reads[a].Any(writes[b].Contains);
+        bool Meet(EquatableArray<int> a, EquatableArray<int> b) => a.Any(x => b.Any(y => graph.Meet(x, y)));
+        bool Conflict(Layer a, Layer b) => Meet(a.Outputs, b.Inputs) || Meet(a.Outputs, b.Outputs) || Meet(a.Inputs, b.Outputs);
         _nodes =
         [
             .. layers.Select((layer, i) => new Node(
-                layer, Places(layer.Inputs), Places(layer.Outputs), [.. Enumerable.Range(0, i).Where(before => Conflict(before, i))])
+                layer, Places(layer.Inputs), Places(layer.Outputs), [.. Enumerable.Range(0, i).Where(before => Conflict(layers[before], layer))])
             {
                 Shares =
                 [
@@ -82,6 +81,15 @@ internal sealed class OrderLayers
         return order.SequenceEqual(Enumerable.Range(0, layers.Count)) ? null : [.. order.Select(i => layers[i])];
     }
 
+    /// <summary>The most bytes that are alive at once in this order.</summary>
+    public static long Peak(Graph graph, IReadOnlyList<Layer> layers, CompileOptions options)
+    {
+        var order = new OrderLayers(graph, layers, options);
+        return Enumerable.Range(0, layers.Count).Aggregate(order.Start(0), order.Next).Peak;
+    }
+
+    private State Start(long peak) => new(new bool[_nodes.Length], 0, peak, _bytes.Where((_, p) => _isGiven[p]).Sum(), null, []);
+
     private int[] Search()
     {
         int[][] pieces = Pieces();
@@ -89,7 +97,7 @@ internal sealed class OrderLayers
 
         // What a layer needs in any order, or a piece so far, is free for all.
         long floor = _nodes.Select(n => n.Touches.Sum(p => _bytes[p]) - n.Shares.Select(share => share.Bytes).DefaultIfEmpty(0).Max()).DefaultIfEmpty(0).Max();
-        var start = new State(new bool[_nodes.Length], 0, 0, _bytes.Where((_, p) => _isGiven[p]).Sum(), null, []);
+        State start = Start(floor);
         foreach (int[] piece in pieces)
         {
             start = start with { Peak = floor, Before = null, Layers = [] };

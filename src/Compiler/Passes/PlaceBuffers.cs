@@ -34,7 +34,11 @@ internal sealed class PlaceBuffers
 
     // For each buffer those that are needed at the same time as it.
     private readonly int[][] _meets;
-    private int _work;
+
+    // For each layer: overlaps that are possible then, the bytes of what lives then and is not placed, where what is placed ends.
+    private readonly Overlap[][] _overlaps;
+    private readonly int[] _left, _tops;
+    private int _work, _mostWork;
 
     public PlaceBuffers(IReadOnlyList<Buffer> buffers, IReadOnlyList<Overlap> overlaps)
     {
@@ -51,6 +55,13 @@ internal sealed class PlaceBuffers
                 .Where(j => j != i && a.First <= _buffers[j].Last && _buffers[j].First <= a.Last).ToArray()),
         ];
         Need = NeedOfLayers(overlaps);
+        _overlaps = [.. Enumerable.Range(0, Need.Count).Select(layer => overlaps.Where(o => o.Layer == layer).ToArray())];
+        _left = new int[Need.Count];
+        _tops = new int[Need.Count];
+        foreach (Buffer buffer in _buffers)
+        {
+            for (int layer = buffer.First; layer <= buffer.Last; layer++) _left[layer] += buffer.Bytes;
+        }
     }
 
     /// <summary>Bytes that each layer needs at least: what lives then, less what input and output can share.</summary>
@@ -69,7 +80,15 @@ internal sealed class PlaceBuffers
         isOptimal = extent == LowerBound;
         if (isOptimal || !thorough || _buffers.Length > MostBuffers) return best;
 
-        _work = 0;
+        // First only for what reaches the lower bound: that leaves out the most.
+        int[] found = best;
+        int reached = LowerBound + 1;
+        (_work, _mostWork) = (0, MostWork / 2);
+        Search(new int[_buffers.Length], new bool[_buffers.Length], 0, 0, ref found, ref reached);
+        isOptimal = reached == LowerBound;
+        if (isOptimal) return found;
+
+        _mostWork = MostWork;
         isOptimal = Search(new int[_buffers.Length], new bool[_buffers.Length], 0, 0, ref best, ref extent);
         return best;
     }
@@ -166,6 +185,20 @@ internal sealed class PlaceBuffers
             return true;
         }
 
+        // What lives during a layer and is not placed goes above the lowest offset and above what is placed there.
+        _work += _left.Length;
+        for (int layer = 0; layer < _left.Length; layer++)
+        {
+            if (_left[layer] == 0) continue;
+            int shared = 0;
+            foreach (Overlap o in _overlaps[layer])
+            {
+                if (!isPlaced[o.Input] || !isPlaced[o.Output]) shared += _buffers[o.Input].Bytes + _buffers[o.Output].Bytes - Union(o.Input, o.Output);
+            }
+
+            if (Math.Max(lowest, _tops[layer]) + _left[layer] - shared >= bestExtent) return true;
+        }
+
         // Larger ones first: they decide.
         var next = new List<(int Buffer, int At)>();
         int free = int.MaxValue;
@@ -185,10 +218,21 @@ internal sealed class PlaceBuffers
 
             // Another one fits below this one: placing that first covers it.
             if (at >= free) break;
-            if (_work > MostWork) return false;
+            if (_work > _mostWork) return false;
             offsets[buffer] = at;
             isPlaced[buffer] = true;
+            Buffer b = _buffers[buffer];
+            int[] tops = new int[b.Last - b.First + 1];
+            Array.Copy(_tops, b.First, tops, 0, tops.Length);
+            for (int layer = b.First; layer <= b.Last; layer++)
+            {
+                _left[layer] -= b.Bytes;
+                _tops[layer] = Math.Max(_tops[layer], at + b.Bytes);
+            }
+
             isComplete &= Search(offsets, isPlaced, count + 1, at, ref best, ref bestExtent);
+            Array.Copy(tops, 0, _tops, b.First, tops.Length);
+            for (int layer = b.First; layer <= b.Last; layer++) _left[layer] += b.Bytes;
             isPlaced[buffer] = false;
         }
 

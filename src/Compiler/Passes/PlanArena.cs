@@ -62,7 +62,7 @@ internal static class PlanArena
         var last = new Dictionary<int, int>();
         for (int step = 0; step < steps.Count; step++)
         {
-            foreach (int id in steps[step].Inputs) last[graph.Root(id)] = step;
+            foreach (int id in steps[step].Inputs.Concat(steps[step].Outputs)) last[graph.Root(id)] = step;
         }
 
         var bufferOf = new Dictionary<int, int>();
@@ -80,8 +80,9 @@ internal static class PlanArena
         {
             foreach (int output in steps[step].Outputs.Select(graph.Root))
             {
-                if (locations.ContainsKey(output)) continue;
-                int end = options.KeepTensors ? steps.Count - 1 : last.TryGetValue(output, out int read) ? read : step;
+                // Of tensors side by side in one, the first brings all bytes with it.
+                if (locations.ContainsKey(output) || bufferOf.ContainsKey(output)) continue;
+                int end = options.KeepTensors ? steps.Count - 1 : last[output];
                 Tensor tensor = graph[output];
                 int takenOver = options.KeepTensors ? -1 : TakeOver(graph, steps[step], step, last, bufferOf, tensor.ByteCount);
                 if (takenOver >= 0)
@@ -113,7 +114,8 @@ internal static class PlanArena
         for (int id = 0; id < graph.Tensors.Count; id++)
         {
             if (graph[id].IsConstant) locations[id] = new Location(Place.Constant, 0);
-            else if (graph[id].ViewOf >= 0 && locations.TryGetValue(graph.Root(id), out Location root)) locations[id] = root;
+            else if (graph[id].ViewOf >= 0 && locations.TryGetValue(graph.Root(id), out Location root))
+                locations[id] = root.Place is Place.Arena ? root with { At = root.At + graph[id].ViewAt } : root;
         }
 
         return new ArenaPlan(locations, placed.Extent(offsets), placed.LowerBound, isOptimal, live)
@@ -127,13 +129,13 @@ internal static class PlanArena
     /// <summary>The inputs over which a layer's output may lie where they die there, and how many bytes that saves.</summary>
     public static IEnumerable<(int Input, long Bytes)> Shares(Graph graph, Layer layer)
     {
-        if (layer.Outputs.Count > 1) yield break;
+        if (layer.Outputs.Count > 1 || graph.IsPart(layer.Outputs[0])) yield break;
         int bytes = graph[graph.Root(layer.Outputs[0])].ByteCount;
         for (int i = 0; i < layer.Inputs.Count; i++)
         {
             int id = graph.Root(layer.Inputs[i]);
             bool isReadOnce = layer.Inputs.Count(other => graph.Root(other) == id) == 1;
-            if (layer.Kernel.CanOverwrite(i) && isReadOnce && graph[id].ByteCount == bytes) yield return (id, bytes);
+            if (layer.Kernel.CanOverwrite(i) && isReadOnce && graph[layer.Inputs[i]].ByteCount == bytes && graph[id].ByteCount == bytes) yield return (id, bytes);
         }
 
         if (RowOverlaps.Saved(graph, layer) is var saved and > 0) yield return (layer.Inputs[0], saved);
@@ -178,12 +180,12 @@ internal static class PlanArena
     private static int TakeOver(
         Graph graph, Step step, int index, Dictionary<int, int> last, Dictionary<int, int> bufferOf, int bytes)
     {
-        if (step.Outputs.Count > 1) return -1;
+        if (step.Outputs.Count > 1 || graph.IsPart(step.Outputs[0])) return -1;
         for (int i = 0; i < step.Inputs.Count; i++)
         {
             int id = graph.Root(step.Inputs[i]);
             bool diesHere = last[id] == index && step.Inputs.Count(other => graph.Root(other) == id) == 1;
-            if (step.CanOverwrite(i) && diesHere && graph[id].ByteCount == bytes && bufferOf.TryGetValue(id, out int buffer)) return buffer;
+            if (step.CanOverwrite(i) && diesHere && !graph.IsPart(step.Inputs[i]) && graph[id].ByteCount == bytes && bufferOf.TryGetValue(id, out int buffer)) return buffer;
         }
 
         return -1;

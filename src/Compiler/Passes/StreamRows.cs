@@ -210,6 +210,10 @@ internal sealed class StreamRows
         if (layer.Outputs.Count != 1 || layer.Inputs.Count == 0) return null;
         if (!layer.Inputs.All(id => IsImage(graph[id]))) return null;
 
+        // Parts of a tensor lie side by side in it, all of it or nothing.
+        HashSet<int> roots = [.. layer.Inputs.Concat(layer.Outputs).Select(graph.Root)];
+        if (Enumerable.Range(0, graph.Tensors.Count).Any(id => graph.IsPart(id) && roots.Contains(graph.Root(id)))) return null;
+
         // A variable keeps its bytes: what reads and what assigns it stays in the file's order.
         if (layer.Inputs.Concat(layer.Outputs).Any(id => graph[graph.Root(id)].Variable is not null)) return null;
         if (layer.Op.SelectRowSum(graph, options) is { } sum) return sum;
