@@ -123,6 +123,7 @@ internal sealed class Entry(CompileOptions options, Graph imported)
         })];
         (Graph graph, IReadOnlyList<Layer> layers, Schedule schedule) = ChooseSchedule.Run(Graph, filed, state, options);
         Layer[] scheduled = [.. schedule.Steps.SelectMany(step => step.Layers)];
+        if (scheduled.Length < filed.Length) _removed.Add((nameof(ShareParts), filed.Length - scheduled.Length));
         return new CompiledModel(file, options, default)
         {
             Metadata = metadata,
@@ -137,7 +138,7 @@ internal sealed class Entry(CompileOptions options, Graph imported)
             Steps = schedule.Steps,
             Plan = schedule.Plan,
             Push = RowPush.Of(graph, schedule, state),
-            Cost = WithSize(file, graph, state, ChooseStreaming.Cost(file, graph, layers, schedule, state, options)),
+            Cost = WithSize(file, state, ChooseStreaming.Cost(file, graph, layers, schedule, state, options)),
             Measures = MeasureCost.Measure(imported, graph, scheduled, schedule.Plan, state, options) with
             {
                 Removed = _removed.GroupBy(step => step.Pass).Select(steps => (steps.Key, steps.Sum(step => step.Operators))).ToArray(),
@@ -147,12 +148,13 @@ internal sealed class Entry(CompileOptions options, Graph imported)
     }
 
     // A model above its flash budget says what the smallest code would make of it.
-    private ModelCost WithSize(ModelFile file, Graph graph, StatePlan state, ModelCost cost)
+    private ModelCost WithSize(ModelFile file, StatePlan state, ModelCost cost)
     {
         if (!(cost.Flash > options.MaxFlash) || options.Preset == Preset.Size) return cost;
         CompileOptions small = options with { Preset = Preset.Size };
-        Layer[] layers = [.. graph.Ops.Select(op => op.SelectKernel(graph, small))];
-        long flash = MeasureCost.Run(file, graph, ChooseOrder.Run(graph, layers, state, small).Schedule, state).Flash;
+        Layer[] layers = [.. Graph.Ops.Select(op => op.SelectKernel(Graph, small))];
+        (Graph graph, _, Schedule schedule) = ChooseSchedule.Run(Graph, layers, state, small);
+        long flash = MeasureCost.Run(file, graph, schedule, state).Flash;
         return flash < cost.Flash ? cost with { FlashWithSize = flash } : cost;
     }
 }

@@ -142,5 +142,5 @@ internal sealed record Table(string Name, ElementType Type, EquatableArray<byte>
 internal sealed record Layer(Op Op, Kernel Kernel, EquatableArray<int> Inputs, EquatableArray<Table> Tables)
 {
     /// <summary>Ids of the tensors that the kernel writes.</summary>
-    public EquatableArray<int> Outputs => Op.Outputs;
+    public EquatableArray<int> Outputs { get; init; } = Op.Outputs;
 }

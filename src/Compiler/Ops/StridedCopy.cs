@@ -15,9 +15,6 @@ internal sealed record Move(int Input, Nest Nest, int To, int From, int Output =
     /// <summary>True for elements that follow each other in both.</summary>
     public bool IsRun => Nest.IsDense(0) && Nest.IsDense(1);
 
-    /// <summary>Elements.</summary>
-    public int Count => Shapes.Count(Nest.Shape);
-
     public static Move Of(int input, IReadOnlyList<int> shape, int[] toStrides, int to, int[] fromStrides, int from, int output = 0) =>
         new(input, Nest.Of(shape, toStrides, fromStrides), to, from, output);
 
@@ -25,7 +22,7 @@ internal sealed record Move(int Input, Nest Nest, int To, int From, int Output =
     public static Move Whole(int elements) => Of(0, [elements], [1], 0, [1], 0);
 
     /// <summary>True when elements keep their order, without a gap, from the first on.</summary>
-    public bool IsInOrder => To == 0 && From == 0 && Nest.IsDense(0) && Nest.IsDense(1);
+    public bool IsInOrder => To == 0 && From == 0 && IsRun;
 
     public int Elements => Shapes.Count(Nest.Shape);
 }
@@ -57,18 +54,19 @@ internal sealed record StridedCopy(string Operator, ElementType Type, int Output
         return c.Holds ? source : null;
     }
 
-    /// <summary>The layer that moves blocks of those inputs that the moves name.</summary>
+    /// <summary>The layer that moves blocks between those tensors that the moves name; without a fill, not what lies where it goes.</summary>
     public static Layer Layer(Graph graph, Op op, string name, IEnumerable<Move> moves, double? fill = null)
     {
         Move[] all = [.. moves.Where(move => fill is not null || !IsDone(graph, op, move))];
         int[] places = [.. all.Select(move => move.Input).Distinct().OrderBy(place => place)];
+        int[] targets = [.. Enumerable.Range(0, op.Outputs.Count).Where(place => fill is not null || all.Any(move => move.Output == place))];
         Tensor[] sources = [.. places.Select(place => graph[op.Inputs[place]])];
         var kernel = new StridedCopy(
-            name, graph[op.Outputs[0]].Type, op.Outputs.Count, sources.Select(t => t.IsConstant).ToArray(),
-            all.Select(move => move with { Input = Array.IndexOf(places, move.Input) }).ToArray(), fill);
+            name, graph[op.Outputs[0]].Type, targets.Length, sources.Select(t => t.IsConstant).ToArray(),
+            all.Select(move => move with { Input = Array.IndexOf(places, move.Input), Output = Array.IndexOf(targets, move.Output) }).ToArray(), fill);
         int[] inputs = [.. places.Select(place => op.Inputs[place]).Where(id => !graph[id].IsConstant)];
         Table[] tables = [.. sources.Select((t, i) => (t, i)).Where(x => x.t.IsConstant).Select(x => new Table(InvariantText.Of($"Input{x.i}"), x.t.Type, x.t.Data!))];
-        return new Layer(op, kernel, inputs, tables);
+        return new Layer(op, kernel, inputs, tables) { Outputs = targets.Select(place => op.Outputs[place]).ToArray() };
     }
 
     // A block whose source lies where it goes.

@@ -71,8 +71,8 @@ internal static class ShareParts
             int source = layer.Inputs[copy.IsConstant.Take(move.Input).Count(isConstant => !isConstant)], target = layer.Outputs[move.Output];
             int size = graph[target].Type.Size();
             if (shared.Root(source) == shared.Root(target) || IsVariable(source) || IsVariable(target)) continue;
-            bool isCut = move.To == 0 && move.Count == graph[target].ElementCount && IsFree(target) && shared[target].ViewOf < 0;
-            bool isJoined = move.From == 0 && move.Count == graph[source].ElementCount && IsFree(source);
+            bool isCut = move.To == 0 && move.Elements == graph[target].ElementCount && IsFree(target) && shared[target].ViewOf < 0;
+            bool isJoined = move.From == 0 && move.Elements == graph[source].ElementCount && IsFree(source);
             if (isCut) Lie(target, source, move.From * size);
             else if (isJoined) Lie(shared.Root(source), target, move.To * size);
         }

@@ -11,9 +11,10 @@ internal static class RandomGraphs
 {
     /// <param name="draw">The random numbers.</param>
     /// <param name="plants">Filters with output and input channels of zeros, and biases that clamp whole channels.</param>
-    public static byte[] Build(Draw draw, bool plants = false) => new Graphs(draw, plants).Build();
+    /// <param name="cuts">Images are also cut into some of their rows, and stacked.</param>
+    public static byte[] Build(Draw draw, bool plants = false, bool cuts = false) => new Graphs(draw, plants, cuts).Build();
 
-    private sealed class Graphs(Draw draw, bool plants)
+    private sealed class Graphs(Draw draw, bool plants, bool cuts)
     {
         private readonly TfliteBuilder _b = new();
 
@@ -47,6 +48,12 @@ internal static class RandomGraphs
         {
             // Mostly the newest: long chains; sometimes an older one: branches.
             Image from = draw.Chance(3) ? draw.Of(_images.ToArray()) : _images[^1];
+            if (cuts && draw.Chance(5))
+            {
+                _images.Add(draw.Chance(2) ? Stack(from) : Cut(from));
+                return;
+            }
+
             _images.Add(draw.Int(0, 12) switch
             {
                 0 or 1 => Convolve(from, draw.Chance(2)),
@@ -162,6 +169,37 @@ internal static class RandomGraphs
             Image y = New(a.Height, a.Width, a.Channels + b.Channels, a.Quantization);
             _b.Operator(Schema.Builtin.Concatenation, [a.Id, b.Id], [y.Id], (0, FlatValue.Int32(3)));
             return y;
+        }
+
+        // Images one below the other, the same one perhaps twice.
+        private Image Stack(Image x)
+        {
+            Image[] others = [.. _images.Where(image => image.Width == x.Width && image.Channels == x.Channels && image.Height + x.Height <= 24)];
+            if (others.Length == 0) return Unary(x);
+            Image below = draw.Of(others);
+            if (below.Quantization != x.Quantization) below = Requantize(below, x.Quantization);
+            Image y = New(x.Height + below.Height, x.Width, x.Channels, x.Quantization);
+            _b.Operator(Schema.Builtin.Concatenation, [x.Id, below.Id], [y.Id], (0, FlatValue.Int32(1)));
+            return y;
+        }
+
+        // Some rows: a piece of SPLIT_V, whose others may be read as well, or a slice.
+        private Image Cut(Image x)
+        {
+            if (x.Height < 2) return Unary(x);
+            int above = draw.Int(1, x.Height - 1);
+            Image first = New(above, x.Width, x.Channels, x.Quantization);
+            if (draw.Chance(2))
+            {
+                _b.Operator(Schema.Builtin.Slice, [x.Id, _b.Int32($"begin{_names++}", 0, x.Height - above, 0, 0), _b.Int32($"size{_names++}", 1, above, -1, -1)], [first.Id]);
+                return first;
+            }
+
+            Image second = New(x.Height - above, x.Width, x.Channels, x.Quantization);
+            _b.Operator(
+                Schema.Builtin.SplitV, [x.Id, _b.Int32($"sizes{_names++}", above, -1), _b.Int32($"axis{_names++}", 1)], [first.Id, second.Id], (0, FlatValue.Int32(2)));
+            _images.Insert(0, first);
+            return second;
         }
 
         private Image Requantize(Image x, Quantization q)

@@ -102,6 +102,23 @@ public sealed class SharePartsTests
     }
 
     [Fact]
+    public void A_layer_writes_only_what_it_copies()
+    {
+        // Of the caller's input one half is read where it is, the other is an output of its own.
+        byte[] file = File(b =>
+        {
+            int x = Row(b, "x", 8), l = Row(b, "l", 4), r = Row(b, "r", 4), y = Row(b, "y", 4);
+            b.Operator(Schema.Builtin.Split, [b.Int32("axis", 1), x], [l, r], (0, FlatValue.Int32(2)));
+            Dense(b, l, y, 4, 4);
+            b.Ports([x], [y, r]);
+        });
+        CompiledModel model = Compile(file);
+        Layer split = Assert.Single(model.Layers, layer => layer.Op is Split);
+        Assert.Equal("r", model.Graph[Assert.Single(split.Outputs)].Name);
+        Agreement.Check("Half", [file], others: 1);
+    }
+
+    [Fact]
     public void Parts_that_would_raise_the_peak_are_copied()
     {
         // 4 of 400 bytes are needed while 300 others are: cut out, they are all that is left of the 400.
@@ -127,19 +144,58 @@ public sealed class SharePartsTests
         byte[][] files = [.. Enumerable.Range(0, 60).Select(_ => Vectors(draw))];
         Agreement.Check("Parts", files, others: 15);
         CompiledModel[] models = [.. files.Select((file, i) => Agreement.Compile("Parts", file, i, 0, o => o))];
-        Assert.InRange(models.Sum(model => model.Graph.Tensors.Where((_, id) => model.Graph.IsPart(id)).Count()), 100, 2000);
+        Assert.InRange(models.Sum(Parts), 100, 2000);
     }
+
+    [Theory]
+    [InlineData(971, true)]
+    [InlineData(972, false)]
+    public void Random_images_cut_and_stacked_agree_with_the_reference_however_they_are_streamed(uint stream, bool vectors)
+    {
+        var draw = new Draw(stream);
+        byte[][] files = [.. Enumerable.Range(0, 80).Select(_ => RandomGraphs.Build(draw, cuts: true))];
+        string what = $"PartsOfImages{stream}";
+        CompiledModel Compiled(int i, StreamingPolicy streaming, long? ram = null) =>
+            Agreement.Compile(what, files[i], i, 0, o => o with { Vectors = vectors, Streaming = streaming, MaxRam = ram, InArena = i % 8 >= 6 });
+        CompiledModel[] models =
+        [
+            .. files.Select((_, i) =>
+            {
+                CompiledModel each = Compiled(i, StreamingPolicy.Off), least = Compiled(i, StreamingPolicy.Smallest);
+                Assert.InRange(least.Plan.Bytes, 0, each.Plan.Bytes);
+                return (i % 4) switch
+                {
+                    0 => each,
+                    1 => least,
+                    2 => Compiled(i, StreamingPolicy.Auto, (each.Cost.Ram + least.Cost.Ram) / 2),
+                    _ => StreamingTests.Cut(each, draw),
+                };
+            }),
+        ];
+        Agreement.Compare(what, files, [.. models.Select((model, i) => (i, $"emitted, mode {i % 4}", model))], isChecked: !vectors);
+        Assert.InRange(models.Sum(Parts), 40, 2000);
+        Assert.InRange(models.Count(model => Parts(model) > 0 && model.Steps.Any(step => step.Rows is not null)), 5, 80);
+    }
+
+    private static int Parts(CompiledModel model) => Enumerable.Range(0, model.Graph.Tensors.Count).Count(model.Graph.IsPart);
 
     private static IEnumerable<string> Names(CompiledModel model) => model.Layers.Select(layer => layer.Op.LayerName(model.Graph));
 
     private static int At(CompiledModel model, string name) => model.Plan.Locations[Enumerable.Range(0, model.Graph.Tensors.Count).First(id => model.Graph[id].Name == name)].At;
 
-    private static CompiledModel Compile(Action<TfliteBuilder> build, Func<CompileOptions, CompileOptions>? options = null)
+    private static byte[] File(Action<TfliteBuilder> build)
     {
         var b = new TfliteBuilder();
         build(b);
+        return b.Build();
+    }
+
+    private static CompiledModel Compile(Action<TfliteBuilder> build, Func<CompileOptions, CompileOptions>? options = null) => Compile(File(build), options);
+
+    private static CompiledModel Compile(byte[] file, Func<CompileOptions, CompileOptions>? options = null)
+    {
         var basic = new CompileOptions { ClassName = "Parts" };
-        CompiledModel model = Compiler.Compile(new ModelFile("parts.tflite", b.Build()), options is null ? basic : options(basic), CancellationToken.None);
+        CompiledModel model = Compiler.Compile(new ModelFile("parts.tflite", file), options is null ? basic : options(basic), CancellationToken.None);
         Assert.True(model.Succeeded, string.Join("\n", model.Problems));
         Plans.AssertSound(model);
         return model;
@@ -195,10 +251,11 @@ public sealed class SharePartsTests
             int rows = shape[0], columns = shape[1];
             (int Id, int[] Shape)[] alike = [.. all.Where(t => t.Shape[1] == columns)];
             (int Id, int[] Shape)[] same = [.. alike.Where(t => t.Shape[0] == rows)];
-            switch (draw.Int(0, 8))
+            switch (draw.Int(0, 9))
             {
                 case 0 or 1:
                     (int Id, int[] Shape)[] joined = [(id, shape), .. Enumerable.Range(0, draw.Int(1, 3)).Select(_ => draw.Of(alike))];
+                    if (draw.Chance(4)) joined = [.. joined, (b.Int8($"constant{i}", [1, columns], 0.25f, 3, draw.Bytes(columns)), [1, columns])];
                     if (joined.Sum(t => t.Shape[0]) > 24) goto default;
                     b.Operator(Schema.Builtin.Concatenation, [.. joined.Select(t => t.Id)], [New(joined.Sum(t => t.Shape[0]), columns).Id], (0, FlatValue.Int32(0)));
                     break;
@@ -210,6 +267,13 @@ public sealed class SharePartsTests
                 case 3 when rows > 1 && rows <= 8:
                     b.Operator(
                         Schema.Builtin.Split, [b.Int32($"axis{i}", 0), id], [.. Enumerable.Range(0, rows).Select(_ => New(1, columns).Id)], (0, FlatValue.Int32(rows)));
+                    break;
+                case 8 when rows > 1 && rows <= 8:
+                    int[] pieces = [.. Enumerable.Range(0, rows).Select(piece => b.Int8($"t{i}_{piece}", [columns], 0.25f, 3))];
+                    b.Operator(Schema.Builtin.Unpack, [id], pieces, (0, FlatValue.Int32(rows)), (1, FlatValue.Int32(0)));
+                    int stacked = b.Int8($"t{i}_stacked", [2, columns], 0.25f, 3);
+                    b.Operator(Schema.Builtin.Pack, [draw.Of(pieces), draw.Of(pieces)], [stacked], (0, FlatValue.Int32(2)), (1, FlatValue.Int32(0)));
+                    b.Operator(Schema.Builtin.Relu, [stacked], [New(2, columns).Id]);
                     break;
                 case 4:
                     int begin = draw.Int(0, rows - 1), left = draw.Int(0, columns - 1), height = draw.Int(1, rows - begin), width = draw.Chance(2) ? columns - left : draw.Int(1, columns - left);

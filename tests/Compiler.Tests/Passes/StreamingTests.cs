@@ -49,8 +49,8 @@ public sealed class StreamingTests
         return model;
     }
 
-    // The same layers, cut at random places into groups as long as they can be.
-    private static CompiledModel Cut(CompiledModel model, Draw draw)
+    /// <summary>The same layers, cut at random places into groups as long as they can be.</summary>
+    internal static CompiledModel Cut(CompiledModel model, Draw draw)
     {
         var rows = new StreamRows(model.Graph, model.Layers, model.Options);
         var steps = new List<Step>();
