@@ -63,7 +63,8 @@ internal static class Program
 
     private static int Run(Peer[] peers, int slices, bool layers, bool alone, CancellationToken cancellation)
     {
-        string models = typeof(Program).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key == "Models").Value!;
+        string models = Metadata("Models");
+        var numerics = Enum.Parse<compiler::Etch.Numerics>(Metadata("Numerics"));
         double peak = PeakMacsPerSecond();
         Console.WriteLine($"{RuntimeInformation.FrameworkDescription}, {(JitInfo.GetCompiledMethodCount() > 0 ? "JIT" : "NativeAOT")}, {Processor()}, {Widest()}; 16-bit multiply-add peak {peak / 1e9:0} GMAC/s");
         Console.WriteLine();
@@ -73,7 +74,7 @@ internal static class Program
         foreach (Peer peer in peers)
         {
             if (cancellation.IsCancellationRequested) return 130;
-            CompiledModel model = compiler::Etch.Compiler.Compile(ModelFile.Read(Path.Combine(models, peer.File + ".tflite")), new CompileOptions { ClassName = "Model", Preset = compiler::Etch.Preset.Speed }, cancellation);
+            CompiledModel model = compiler::Etch.Compiler.Compile(ModelFile.Read(Path.Combine(models, peer.File + ".tflite")), new CompileOptions { ClassName = "Model", Preset = compiler::Etch.Preset.Speed, Numerics = numerics }, cancellation);
             long macs = model.Cost.Macs;
             sbyte[] input = Draw(peer.Input), output = new sbyte[peer.Output], arena = new sbyte[peer.Arena];
             var ours = new Slice(() => peer.Invoke(input, output, arena));
@@ -93,6 +94,8 @@ internal static class Program
         foreach (string table in tables) Console.Write(table);
         return 0;
     }
+
+    private static string Metadata(string key) => typeof(Program).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key == key).Value!;
 
     private static string LayerTable(Peer peer, CompiledModel model, Action invoke, int slices, double peak)
     {

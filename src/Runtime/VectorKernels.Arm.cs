@@ -283,6 +283,7 @@ public static partial class VectorKernels
         private readonly Vector128<int> _m, _m4, _left, _left4;
         private readonly Vector128<short> _zeroPoint;
         private readonly Vector64<sbyte> _min, _max;
+        private readonly bool _isSingle;
 
         public FactorsArm(in Requantization r, int channel)
         {
@@ -293,14 +294,27 @@ public static partial class VectorKernels
             _zeroPoint = Vector128.Create((short)r.ZeroPoint);
             _min = Vector64.Create((sbyte)r.Min);
             _max = Vector64.Create((sbyte)r.Max);
+            _isSingle = r.IsSingle;
         }
 
         /// <summary>Stores the eight channels, or the first <paramref name="stored"/> of them.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Store(Vector128<int> low, Vector128<int> high, int stored, ref sbyte output)
         {
-            Vector128<int> all = Vector128<int>.AllBitsSet;
-            StoreArm(ScaleArm(low, _m, all, _left), ScaleArm(high, _m4, all, _left4), _zeroPoint, _min, _max, stored, ref output);
+            if (_isSingle)
+            {
+                // What has no int32 is saturated.
+                low = AdvSimd.ConvertToInt32RoundToEven(AdvSimd.Multiply(AdvSimd.ConvertToSingle(low), _m.AsSingle()));
+                high = AdvSimd.ConvertToInt32RoundToEven(AdvSimd.Multiply(AdvSimd.ConvertToSingle(high), _m4.AsSingle()));
+            }
+            else
+            {
+                Vector128<int> all = Vector128<int>.AllBitsSet;
+                low = ScaleArm(low, _m, all, _left);
+                high = ScaleArm(high, _m4, all, _left4);
+            }
+
+            StoreArm(low, high, _zeroPoint, _min, _max, stored, ref output);
         }
     }
 }

@@ -30,9 +30,20 @@ public static partial class VectorKernels
     /// <param name="max">The largest stored output.</param>
     public static void Convolve(
         ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
-        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> right, int zeroPoint, int min, int max)
+        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> right, int zeroPoint, int min, int max) =>
+        Convolve(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, new Requantization(multiplier, right, zeroPoint, min, max));
+
+    /// <summary>The same with factors in single precision, as XNNPACK has them: above 0 and below 256, one for all channels, or one each, padded.</summary>
+    /// <inheritdoc cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int)"/>
+    public static void Convolve(
+        ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
+        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<float> scale, int zeroPoint, int min, int max) =>
+        Convolve(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, new Requantization(scale, zeroPoint, min, max));
+
+    private static void Convolve(
+        ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
+        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, in Requantization requantization)
     {
-        var requantization = new Requantization(multiplier, right, zeroPoint, min, max);
         bool isOneRow = shape.IsOneRow(rowEnd - rowBegin, rowBegin, inputTop, out ConvolutionShape row);
         if (AdvSimd.Arm64.IsSupported)
         {
@@ -151,14 +162,16 @@ public static partial class VectorKernels
         block.Stored = Math.Min(width, channels - oc);
         if (width == 16 && Avx512BW.IsSupported)
         {
-            Sum16(block, pixels);
+            if (block.Output.IsSingle) Sum16<float>(block, pixels);
+            else Sum16<int>(block, pixels);
             return;
         }
 
         for (int lanes = block.Stored; lanes > 0; lanes -= 8)
         {
             block.Stored = Math.Min(8, lanes);
-            Sum8(block, pixels);
+            if (block.Output.IsSingle) Sum8<float>(block, pixels);
+            else Sum8<int>(block, pixels);
             block.First = ref Unsafe.Add(ref block.First, 8);
             block.Filter = ref Unsafe.Add(ref block.Filter, 16);
             block.Bias = ref Unsafe.Add(ref block.Bias, 8);
@@ -167,40 +180,40 @@ public static partial class VectorKernels
     }
 
     // All pixels of sixteen channels. What is left of a tile is computed as part of a tile that ends with the last pixel.
-    private static void Sum16(in Block block, int pixels)
+    private static void Sum16<TFactor>(in Block block, int pixels)
     {
         int done = pixels / 12 * 12;
-        if (done > 0) Tiles12x16(block, 0, done);
+        if (done > 0) Tiles12x16<TFactor>(block, 0, done);
         if (pixels - done > 8 && done > 0)
         {
-            Tiles12x16(block, pixels - 12, pixels);
+            Tiles12x16<TFactor>(block, pixels - 12, pixels);
             return;
         }
 
         if (pixels - done >= 8)
         {
-            Tiles8x16(block, done, done + 8);
+            Tiles8x16<TFactor>(block, done, done + 8);
             done += 8;
         }
 
         int left = pixels - done;
         if (left > 4 && pixels >= 8)
         {
-            Tiles8x16(block, pixels - 8, pixels);
+            Tiles8x16<TFactor>(block, pixels - 8, pixels);
         }
         else if (left > 0 && pixels >= 4)
         {
-            if (left > 4) Tiles4x16(block, done, done + 4);
-            Tiles4x16(block, pixels - 4, pixels);
+            if (left > 4) Tiles4x16<TFactor>(block, done, done + 4);
+            Tiles4x16<TFactor>(block, pixels - 4, pixels);
         }
         else if (left > 0)
         {
-            Tiles1x16(block, 0, pixels);
+            Tiles1x16<TFactor>(block, 0, pixels);
         }
     }
 
     // All pixels of eight channels.
-    private static void Sum8(in Block block, int pixels)
+    private static void Sum8<TFactor>(in Block block, int pixels)
     {
         if (!Avx2.IsSupported)
         {
@@ -212,39 +225,37 @@ public static partial class VectorKernels
 
         if (Avx512BW.IsSupported && pixels >= 8)
         {
-            Tiles8x8x2(block, 0, pixels / 8 * 8);
-            if (pixels % 8 > 0) Tiles8x8x2(block, pixels - 8, pixels);
+            Tiles8x8x2<TFactor>(block, 0, pixels / 8 * 8);
+            if (pixels % 8 > 0) Tiles8x8x2<TFactor>(block, pixels - 8, pixels);
             return;
         }
 
         int twelves = pixels / 12 * 12, left = pixels - twelves;
-        if (twelves > 0) Tiles12x8(block, 0, twelves);
+        if (twelves > 0) Tiles12x8<TFactor>(block, 0, twelves);
         if (left > 8 && twelves > 0)
         {
-            Tiles12x8(block, pixels - 12, pixels);
+            Tiles12x8<TFactor>(block, pixels - 12, pixels);
         }
         else if (left > 0 && pixels >= 4)
         {
-            if (left >= 4) Tiles4x8(block, twelves, twelves + (left / 4 * 4));
-            if (left % 4 > 0) Tiles4x8(block, pixels - 4, pixels);
+            if (left >= 4) Tiles4x8<TFactor>(block, twelves, twelves + (left / 4 * 4));
+            if (left % 4 > 0) Tiles4x8<TFactor>(block, pixels - 4, pixels);
         }
         else if (left > 0)
         {
-            Tiles1x8(block, 0, pixels);
+            Tiles1x8<TFactor>(block, 0, pixels);
         }
     }
 
     // Sixteen channels of tiles of twelve pixels.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tiles12x16(in Block block, int first, int end)
+    private static void Tiles12x16<TFactor>(in Block block, int first, int end)
     {
         nint step = block.PixelBytes, step2 = 2 * step, step3 = 3 * step;
         nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
-        Vector512<int> start = Vector512.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier512(block.Channel), n = block.Output.Right512(block.Channel);
+        Vector512<int> start = Vector512.LoadUnsafe(ref block.Bias);
         start = Avx512F.Add(start, start);
-        Vector512<int> oddM = Odd(m), odds = OddLanes512;
-        Vector512<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
-        bool isSigned = block.Output.IsSigned;
+        var factors = new Factors512<TFactor>(block.Output, block.Channel);
         Vector512<short> zeroPoint = Vector512.Create((short)block.Output.ZeroPoint);
         Vector512<sbyte> min = Vector512.Create((sbyte)block.Output.Min), max = Vector512.Create((sbyte)block.Output.Max);
         int stored = block.Stored, outputStep = block.OutputStep;
@@ -287,33 +298,28 @@ public static partial class VectorKernels
 
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * outputStep);
             Store(
-                Scale(acc0, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc1, m, oddM, rounding, oddRounding, n, odds, isSigned),
-                Scale(acc2, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc3, m, oddM, rounding, oddRounding, n, odds, isSigned),
+                factors.Scale(acc0), factors.Scale(acc1), factors.Scale(acc2), factors.Scale(acc3),
                 zeroPoint, min, max, stored, outputStep, ref output);
             output = ref Unsafe.Add(ref output, 4 * outputStep);
             Store(
-                Scale(acc4, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc5, m, oddM, rounding, oddRounding, n, odds, isSigned),
-                Scale(acc6, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc7, m, oddM, rounding, oddRounding, n, odds, isSigned),
+                factors.Scale(acc4), factors.Scale(acc5), factors.Scale(acc6), factors.Scale(acc7),
                 zeroPoint, min, max, stored, outputStep, ref output);
             output = ref Unsafe.Add(ref output, 4 * outputStep);
             Store(
-                Scale(acc8, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc9, m, oddM, rounding, oddRounding, n, odds, isSigned),
-                Scale(acc10, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc11, m, oddM, rounding, oddRounding, n, odds, isSigned),
+                factors.Scale(acc8), factors.Scale(acc9), factors.Scale(acc10), factors.Scale(acc11),
                 zeroPoint, min, max, stored, outputStep, ref output);
         }
     }
 
     // Sixteen channels of tiles of eight pixels.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tiles8x16(in Block block, int first, int end)
+    private static void Tiles8x16<TFactor>(in Block block, int first, int end)
     {
         nint step = block.PixelBytes, step2 = 2 * step, step3 = 3 * step;
         nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
-        Vector512<int> start = Vector512.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier512(block.Channel), n = block.Output.Right512(block.Channel);
+        Vector512<int> start = Vector512.LoadUnsafe(ref block.Bias);
         start = Avx512F.Add(start, start);
-        Vector512<int> oddM = Odd(m), odds = OddLanes512;
-        Vector512<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
-        bool isSigned = block.Output.IsSigned;
+        var factors = new Factors512<TFactor>(block.Output, block.Channel);
         Vector512<short> zeroPoint = Vector512.Create((short)block.Output.ZeroPoint);
         Vector512<sbyte> min = Vector512.Create((sbyte)block.Output.Min), max = Vector512.Create((sbyte)block.Output.Max);
         int stored = block.Stored, outputStep = block.OutputStep;
@@ -348,28 +354,24 @@ public static partial class VectorKernels
 
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * outputStep);
             Store(
-                Scale(acc0, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc1, m, oddM, rounding, oddRounding, n, odds, isSigned),
-                Scale(acc2, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc3, m, oddM, rounding, oddRounding, n, odds, isSigned),
+                factors.Scale(acc0), factors.Scale(acc1), factors.Scale(acc2), factors.Scale(acc3),
                 zeroPoint, min, max, stored, outputStep, ref output);
             output = ref Unsafe.Add(ref output, 4 * outputStep);
             Store(
-                Scale(acc4, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc5, m, oddM, rounding, oddRounding, n, odds, isSigned),
-                Scale(acc6, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc7, m, oddM, rounding, oddRounding, n, odds, isSigned),
+                factors.Scale(acc4), factors.Scale(acc5), factors.Scale(acc6), factors.Scale(acc7),
                 zeroPoint, min, max, stored, outputStep, ref output);
         }
     }
 
     // Sixteen channels of tiles of four pixels.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tiles4x16(in Block block, int first, int end)
+    private static void Tiles4x16<TFactor>(in Block block, int first, int end)
     {
         nint step = block.PixelBytes, step2 = 2 * step, step3 = 3 * step;
         nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
-        Vector512<int> start = Vector512.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier512(block.Channel), n = block.Output.Right512(block.Channel);
+        Vector512<int> start = Vector512.LoadUnsafe(ref block.Bias);
         start = Avx512F.Add(start, start);
-        Vector512<int> oddM = Odd(m), odds = OddLanes512;
-        Vector512<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
-        bool isSigned = block.Output.IsSigned;
+        var factors = new Factors512<TFactor>(block.Output, block.Channel);
         Vector512<short> zeroPoint = Vector512.Create((short)block.Output.ZeroPoint);
         Vector512<sbyte> min = Vector512.Create((sbyte)block.Output.Min), max = Vector512.Create((sbyte)block.Output.Max);
         int stored = block.Stored, outputStep = block.OutputStep;
@@ -396,23 +398,20 @@ public static partial class VectorKernels
 
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * outputStep);
             Store(
-                Scale(acc0, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc1, m, oddM, rounding, oddRounding, n, odds, isSigned),
-                Scale(acc2, m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(acc3, m, oddM, rounding, oddRounding, n, odds, isSigned),
+                factors.Scale(acc0), factors.Scale(acc1), factors.Scale(acc2), factors.Scale(acc3),
                 zeroPoint, min, max, stored, outputStep, ref output);
         }
     }
 
     // Sixteen channels of one pixel after the other.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tiles1x16(in Block block, int first, int end)
+    private static void Tiles1x16<TFactor>(in Block block, int first, int end)
     {
         nint step = block.PixelBytes;
         nint rowGap = block.RowBytes - (4 * block.Pairs);
-        Vector512<int> start = Vector512.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier512(block.Channel), n = block.Output.Right512(block.Channel);
+        Vector512<int> start = Vector512.LoadUnsafe(ref block.Bias);
         start = Avx512F.Add(start, start);
-        Vector512<int> oddM = Odd(m), odds = OddLanes512;
-        Vector512<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
-        bool isSigned = block.Output.IsSigned;
+        var factors = new Factors512<TFactor>(block.Output, block.Channel);
         Vector512<int> zeroPoint = Vector512.Create(block.Output.ZeroPoint);
         Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
         int stored = block.Stored;
@@ -447,21 +446,19 @@ public static partial class VectorKernels
 
             acc0 = Avx512F.Add(Avx512F.Add(acc0, acc1), Avx512F.Add(acc2, acc3));
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
-            Store(Scale(acc0, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref output);
+            Store(factors.Scale(acc0), zeroPoint, min, max, stored, ref output);
         }
     }
 
     // Eight channels of tiles of eight pixels, two pairs of taps at a time: even lanes sum the first pairs, odd lanes the second ones.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tiles8x8x2(in Block block, int first, int end)
+    private static void Tiles8x8x2<TFactor>(in Block block, int first, int end)
     {
         nint step = block.PixelBytes, step2 = 2 * step, step3 = 3 * step;
         nint rowGap = block.RowBytes - (8 * (block.Pairs / 2));
-        Vector256<int> bias = Vector256.LoadUnsafe(ref block.Bias), m8 = block.Output.Multiplier256(block.Channel), n8 = block.Output.Right256(block.Channel);
-        Vector512<int> start = Avx512F.ConvertToVector512UInt64(Avx2.Add(bias, bias).AsUInt32()).AsInt32(), m = Vector512.Create(m8, m8), n = Vector512.Create(n8, n8);
-        Vector512<int> oddM = Odd(m), odds = OddLanes512;
-        Vector512<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
-        bool isSigned = block.Output.IsSigned;
+        Vector256<int> bias = Vector256.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier256(block.Channel), n = block.Output.Right256(block.Channel);
+        Vector512<int> start = Avx512F.ConvertToVector512UInt64(Avx2.Add(bias, bias).AsUInt32()).AsInt32();
+        var factors = new Factors512<TFactor>(block.Output, Vector512.Create(m, m), Vector512.Create(n, n));
         Vector512<short> zeroPoint = Vector512.Create((short)block.Output.ZeroPoint);
         Vector512<sbyte> min = Vector512.Create((sbyte)block.Output.Min), max = Vector512.Create((sbyte)block.Output.Max);
         Vector512<int> sides = Vector512.Create(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
@@ -513,8 +510,7 @@ public static partial class VectorKernels
             }
 
             Vector512<sbyte> bytes = Pack(
-                Scale(TwoPixels(acc0, acc1), m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(TwoPixels(acc2, acc3), m, oddM, rounding, oddRounding, n, odds, isSigned),
-                Scale(TwoPixels(acc4, acc5), m, oddM, rounding, oddRounding, n, odds, isSigned), Scale(TwoPixels(acc6, acc7), m, oddM, rounding, oddRounding, n, odds, isSigned),
+                factors.Scale(TwoPixels(acc0, acc1)), factors.Scale(TwoPixels(acc2, acc3)), factors.Scale(TwoPixels(acc4, acc5)), factors.Scale(TwoPixels(acc6, acc7)),
                 zeroPoint, min, max);
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * outputStep);
             if (stored == 8 && outputStep == 8)
@@ -546,15 +542,13 @@ public static partial class VectorKernels
 
     // Eight channels of tiles of twelve pixels.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tiles12x8(in Block block, int first, int end)
+    private static void Tiles12x8<TFactor>(in Block block, int first, int end)
     {
         nint step = block.PixelBytes, step2 = 2 * step, step3 = 3 * step;
         nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
-        Vector256<int> start = Vector256.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier256(block.Channel), n = block.Output.Right256(block.Channel);
+        Vector256<int> start = Vector256.LoadUnsafe(ref block.Bias);
         start = Avx2.Add(start, start);
-        Vector256<int> oddM = Odd(m);
-        Vector256<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
-        bool isSigned = block.Output.IsSigned;
+        var factors = new Factors256<TFactor>(block.Output, block.Channel);
         Vector256<short> zeroPoint = Vector256.Create((short)block.Output.ZeroPoint);
         Vector256<sbyte> min = Vector256.Create((sbyte)block.Output.Min), max = Vector256.Create((sbyte)block.Output.Max);
         int stored = block.Stored, outputStep = block.OutputStep;
@@ -597,33 +591,28 @@ public static partial class VectorKernels
 
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * outputStep);
             Store(
-                Scale(acc0, m, oddM, rounding, oddRounding, n, isSigned), Scale(acc1, m, oddM, rounding, oddRounding, n, isSigned),
-                Scale(acc2, m, oddM, rounding, oddRounding, n, isSigned), Scale(acc3, m, oddM, rounding, oddRounding, n, isSigned),
+                factors.Scale(acc0), factors.Scale(acc1), factors.Scale(acc2), factors.Scale(acc3),
                 zeroPoint, min, max, stored, outputStep, ref output);
             output = ref Unsafe.Add(ref output, 4 * outputStep);
             Store(
-                Scale(acc4, m, oddM, rounding, oddRounding, n, isSigned), Scale(acc5, m, oddM, rounding, oddRounding, n, isSigned),
-                Scale(acc6, m, oddM, rounding, oddRounding, n, isSigned), Scale(acc7, m, oddM, rounding, oddRounding, n, isSigned),
+                factors.Scale(acc4), factors.Scale(acc5), factors.Scale(acc6), factors.Scale(acc7),
                 zeroPoint, min, max, stored, outputStep, ref output);
             output = ref Unsafe.Add(ref output, 4 * outputStep);
             Store(
-                Scale(acc8, m, oddM, rounding, oddRounding, n, isSigned), Scale(acc9, m, oddM, rounding, oddRounding, n, isSigned),
-                Scale(acc10, m, oddM, rounding, oddRounding, n, isSigned), Scale(acc11, m, oddM, rounding, oddRounding, n, isSigned),
+                factors.Scale(acc8), factors.Scale(acc9), factors.Scale(acc10), factors.Scale(acc11),
                 zeroPoint, min, max, stored, outputStep, ref output);
         }
     }
 
     // Eight channels of tiles of four pixels.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tiles4x8(in Block block, int first, int end)
+    private static void Tiles4x8<TFactor>(in Block block, int first, int end)
     {
         nint step = block.PixelBytes, step2 = 2 * step, step3 = 3 * step;
         nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
-        Vector256<int> start = Vector256.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier256(block.Channel), n = block.Output.Right256(block.Channel);
+        Vector256<int> start = Vector256.LoadUnsafe(ref block.Bias);
         start = Avx2.Add(start, start);
-        Vector256<int> oddM = Odd(m);
-        Vector256<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
-        bool isSigned = block.Output.IsSigned;
+        var factors = new Factors256<TFactor>(block.Output, block.Channel);
         Vector256<short> zeroPoint = Vector256.Create((short)block.Output.ZeroPoint);
         Vector256<sbyte> min = Vector256.Create((sbyte)block.Output.Min), max = Vector256.Create((sbyte)block.Output.Max);
         int stored = block.Stored, outputStep = block.OutputStep;
@@ -650,23 +639,20 @@ public static partial class VectorKernels
 
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * outputStep);
             Store(
-                Scale(acc0, m, oddM, rounding, oddRounding, n, isSigned), Scale(acc1, m, oddM, rounding, oddRounding, n, isSigned),
-                Scale(acc2, m, oddM, rounding, oddRounding, n, isSigned), Scale(acc3, m, oddM, rounding, oddRounding, n, isSigned),
+                factors.Scale(acc0), factors.Scale(acc1), factors.Scale(acc2), factors.Scale(acc3),
                 zeroPoint, min, max, stored, outputStep, ref output);
         }
     }
 
     // Eight channels of one pixel after the other.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tiles1x8(in Block block, int first, int end)
+    private static void Tiles1x8<TFactor>(in Block block, int first, int end)
     {
         nint step = block.PixelBytes;
         nint rowGap = block.RowBytes - (4 * block.Pairs), stride = block.PairBytes;
-        Vector256<int> start = Vector256.LoadUnsafe(ref block.Bias), m = block.Output.Multiplier256(block.Channel), n = block.Output.Right256(block.Channel);
+        Vector256<int> start = Vector256.LoadUnsafe(ref block.Bias);
         start = Avx2.Add(start, start);
-        Vector256<int> oddM = Odd(m);
-        Vector256<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
-        bool isSigned = block.Output.IsSigned;
+        var factors = new Factors256<TFactor>(block.Output, block.Channel);
         Vector256<int> zeroPoint = Vector256.Create(block.Output.ZeroPoint);
         Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
         int stored = block.Stored;
@@ -689,7 +675,7 @@ public static partial class VectorKernels
             }
 
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
-            Store(Scale(acc0, m, oddM, rounding, oddRounding, n, isSigned), zeroPoint, min, max, stored, ref output);
+            Store(factors.Scale(acc0), zeroPoint, min, max, stored, ref output);
         }
     }
 

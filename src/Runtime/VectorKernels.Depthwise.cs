@@ -31,15 +31,27 @@ public static partial class VectorKernels
     /// <param name="max">The largest stored output.</param>
     public static void ConvolveDepthwise(
         ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside,
-        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> right, int zeroPoint, int min, int max)
+        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> right, int zeroPoint, int min, int max) =>
+        ConvolveDepthwise(input, inputTop, output, rowBegin, rowEnd, shape, outside, filter, bias, new Requantization(multiplier, right, zeroPoint, min, max));
+
+    /// <summary>The same with factors in single precision, as XNNPACK has them: above 0 and below 256, one for all channels, or one each.</summary>
+    /// <inheritdoc cref="ConvolveDepthwise(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int)"/>
+    public static void ConvolveDepthwise(
+        ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside,
+        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<float> scale, int zeroPoint, int min, int max) =>
+        ConvolveDepthwise(input, inputTop, output, rowBegin, rowEnd, shape, outside, filter, bias, new Requantization(scale, zeroPoint, min, max));
+
+    private static void ConvolveDepthwise(
+        ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside,
+        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, in Requantization requantization)
     {
         if (shape.IsOneRow(rowEnd - rowBegin, rowBegin, inputTop, out ConvolutionShape row))
         {
-            DepthwiseRows(input, 0, output, 0, 1, row, outside, filter, bias, new Requantization(multiplier, right, zeroPoint, min, max));
+            DepthwiseRows(input, 0, output, 0, 1, row, outside, filter, bias, requantization);
         }
         else
         {
-            DepthwiseRows(input, inputTop, output, rowBegin, rowEnd, shape, outside, filter, bias, new Requantization(multiplier, right, zeroPoint, min, max));
+            DepthwiseRows(input, inputTop, output, rowBegin, rowEnd, shape, outside, filter, bias, requantization);
         }
     }
 
@@ -83,14 +95,15 @@ public static partial class VectorKernels
         for (; layer.RowBegin < rowEnd; layer.RowBegin += band)
         {
             layer.RowEnd = Math.Min(rowEnd, layer.RowBegin + band);
-            DepthwiseBlocks(ref layer);
+            if (requantization.IsSingle) DepthwiseBlocks<float>(ref layer);
+            else DepthwiseBlocks<int>(ref layer);
             layer.Stored = layer.Stored.Slice((layer.RowEnd - layer.RowBegin) * shape.OutputWidth * channels);
         }
     }
 
     private const int MostCached = 512 * 1024;
 
-    private static void DepthwiseBlocks(ref DepthwiseLayer layer)
+    private static void DepthwiseBlocks<TFactor>(ref DepthwiseLayer layer)
     {
         ref readonly ConvolutionShape shape = ref layer.Shape;
         int channels = shape.InputChannels, c = 0;
@@ -103,23 +116,23 @@ public static partial class VectorKernels
                 && Math.Min(shape.InputWidth, shape.Columns(shape.OutputWidth) - shape.PadLeft) * channels >= 32;
             if (isRow && channels == 8 && shape.StrideX == 1)
             {
-                Depthwise(ref layer, 32, 0, 0, pixels: 4);
+                Depthwise<TFactor>(ref layer, 32, 0, 0, pixels: 4);
                 return;
             }
 
             if (isRow && channels == 16 && shape.StrideX <= 2)
             {
-                Depthwise(ref layer, 32, 0, 0, pixels: 2);
+                Depthwise<TFactor>(ref layer, 32, 0, 0, pixels: 2);
                 return;
             }
 
             // Fewer than 32 channels: the first sixteen and the last sixteen.
-            for (; channels - c > 16; c += 32) Depthwise(ref layer, 32, Math.Max(0, Math.Min(c, channels - 32)), Math.Min(c + 16, channels - 16), pixels: 1);
+            for (; channels - c > 16; c += 32) Depthwise<TFactor>(ref layer, 32, Math.Max(0, Math.Min(c, channels - 32)), Math.Min(c + 16, channels - 16), pixels: 1);
         }
 
         if (Avx2.IsSupported && channels > 8)
         {
-            for (; c < channels; c += 16) Depthwise(ref layer, 16, Math.Max(0, Math.Min(c, channels - 16)), Math.Min(c + 8, channels - 8), pixels: 1);
+            for (; c < channels; c += 16) Depthwise<TFactor>(ref layer, 16, Math.Max(0, Math.Min(c, channels - 16)), Math.Min(c + 8, channels - 8), pixels: 1);
         }
 
         if (channels >= 8)
@@ -128,7 +141,7 @@ public static partial class VectorKernels
             {
                 layer.Channel = Math.Min(c, channels - 8);
                 if (AdvSimd.Arm64.IsSupported) DepthwiseArm8(layer);
-                else Depthwise(ref layer, 8, layer.Channel, 0, pixels: 1);
+                else Depthwise<TFactor>(ref layer, 8, layer.Channel, 0, pixels: 1);
             }
         }
 
@@ -141,7 +154,7 @@ public static partial class VectorKernels
 
     // All rows of a vector of channels: in each half, those from a channel on, or all of several pixels.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Depthwise(ref DepthwiseLayer layer, int lanes, int channel, int halfChannel, int pixels)
+    private static void Depthwise<TFactor>(ref DepthwiseLayer layer, int lanes, int channel, int halfChannel, int pixels)
     {
         ref readonly ConvolutionShape shape = ref layer.Shape;
         layer.Channel = channel;
@@ -173,15 +186,15 @@ public static partial class VectorKernels
                 if (is3x3)
                 {
                     ref byte upper = ref layer.Slot(first), lower = ref layer.Slot(first + 1);
-                    if (Avx512BW.IsSupported && lanes == 32) Rows3x3By32(layer, ref upper, ref lower, rows, count, ref stored);
-                    else if (Avx2.IsSupported && lanes == 16) Rows3x3By16(layer, ref upper, ref lower, rows, count, ref stored);
+                    if (Avx512BW.IsSupported && lanes == 32) Rows3x3By32<TFactor>(layer, ref upper, ref lower, rows, count, ref stored);
+                    else if (Avx2.IsSupported && lanes == 16) Rows3x3By16<TFactor>(layer, ref upper, ref lower, rows, count, ref stored);
                     else Rows3x3By8(layer, ref upper, ref lower, rows, count, ref stored);
                 }
                 else
                 {
                     layer.PlaceTaps(first);
-                    if (Avx512BW.IsSupported && lanes == 32) RowsBy32(layer, rows, count, ref stored);
-                    else if (Avx2.IsSupported && lanes == 16) RowsBy16(layer, rows, count, ref stored);
+                    if (Avx512BW.IsSupported && lanes == 32) RowsBy32<TFactor>(layer, rows, count, ref stored);
+                    else if (Avx2.IsSupported && lanes == 16) RowsBy16<TFactor>(layer, rows, count, ref stored);
                     else RowsBy8(layer, rows, count, ref stored);
                 }
 
@@ -418,18 +431,16 @@ public static partial class VectorKernels
 
     // One or two output rows of a 3×3 window from the two pairs of rows that they share.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows3x3By32(in DepthwiseLayer layer, ref byte upper, ref byte lower, int rows, int pixels, ref sbyte stored)
+    private static void Rows3x3By32<TFactor>(in DepthwiseLayer layer, ref byte upper, ref byte lower, int rows, int pixels, ref sbyte stored)
     {
         const int Half = 64, Entry = 2 * Half;
         ref byte factors = ref MemoryMarshal.GetReference(layer.Factors);
         Vector512<int> startLow = At512(ref factors).AsInt32(), startHigh = At512(ref Unsafe.Add(ref factors, Half)).AsInt32();
-        Vector512<int> mLow = At512(ref Unsafe.Add(ref factors, 2 * Half)).AsInt32(), mHigh = At512(ref Unsafe.Add(ref factors, 3 * Half)).AsInt32();
-        Vector512<int> nLow = At512(ref Unsafe.Add(ref factors, 4 * Half)).AsInt32(), nHigh = At512(ref Unsafe.Add(ref factors, 5 * Half)).AsInt32();
-        Vector512<int> oddLow = Odd(mLow), oddHigh = Odd(mHigh), odds = OddLanes512;
-        Vector512<long> roundLow = RoundingOfEven(nLow), roundHigh = RoundingOfEven(nHigh), roundOddLow = RoundingOfEven(Odd(nLow)), roundOddHigh = RoundingOfEven(Odd(nHigh));
+        var lowFactors = new Factors512<TFactor>(layer.Output, At512(ref Unsafe.Add(ref factors, 2 * Half)).AsInt32(), At512(ref Unsafe.Add(ref factors, 4 * Half)).AsInt32());
+        var highFactors = new Factors512<TFactor>(layer.Output, At512(ref Unsafe.Add(ref factors, 3 * Half)).AsInt32(), At512(ref Unsafe.Add(ref factors, 5 * Half)).AsInt32());
         Vector512<short> zeroPoint = Vector512.Create((short)layer.Output.ZeroPoint);
         Vector256<sbyte> min = Vector256.Create((sbyte)layer.Output.Min), max = Vector256.Create((sbyte)layer.Output.Max);
-        bool isSigned = layer.Output.IsSigned, isContiguous = layer.Together > 1 || layer.HalfChannel - layer.Channel == 16;
+        bool isContiguous = layer.Together > 1 || layer.HalfChannel - layer.Channel == 16;
         int channels = layer.Shape.InputChannels, bytes = layer.Together > 1 ? pixels * channels : 32 * pixels;
         nint plane = layer.PlaneBytes, column1 = layer.ColumnAt(1), column2 = layer.ColumnAt(2), half = layer.HalfChannel - layer.Channel;
         nint step = layer.Together > 1 ? Half : layer.Shape.StrideX * Half, storedStep = layer.Together > 1 ? 32 : channels;
@@ -459,8 +470,8 @@ public static partial class VectorKernels
                 high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.AddByteOffset(ref bHigh, column1)), high4));
                 low = Avx512F.Add(low, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.AddByteOffset(ref b, column2)), low5));
                 high = Avx512F.Add(high, Avx512BW.MultiplyAddAdjacent(At512(ref Unsafe.AddByteOffset(ref bHigh, column2)), high5));
-                low = Scale(low, mLow, oddLow, roundLow, roundOddLow, nLow, odds, isSigned);
-                high = Scale(high, mHigh, oddHigh, roundHigh, roundOddHigh, nHigh, odds, isSigned);
+                low = lowFactors.Scale(low);
+                high = highFactors.Scale(high);
                 Vector256<sbyte> y = Avx512BW.ConvertToVector256SByteWithSaturation(Avx512BW.AddSaturate(Avx512BW.PackSignedSaturate(low, high), zeroPoint));
                 y = Avx2.Min(Avx2.Max(y, min), max);
                 if (isContiguous && left >= 32) y.StoreUnsafe(ref output);
@@ -474,18 +485,16 @@ public static partial class VectorKernels
 
     // One or two output rows of any window.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void RowsBy32(in DepthwiseLayer layer, int rows, int pixels, ref sbyte stored)
+    private static void RowsBy32<TFactor>(in DepthwiseLayer layer, int rows, int pixels, ref sbyte stored)
     {
         const int Half = 64, Entry = 2 * Half;
         ref byte factors = ref MemoryMarshal.GetReference(layer.Factors);
         Vector512<int> startLow = At512(ref factors).AsInt32(), startHigh = At512(ref Unsafe.Add(ref factors, Half)).AsInt32();
-        Vector512<int> mLow = At512(ref Unsafe.Add(ref factors, 2 * Half)).AsInt32(), mHigh = At512(ref Unsafe.Add(ref factors, 3 * Half)).AsInt32();
-        Vector512<int> nLow = At512(ref Unsafe.Add(ref factors, 4 * Half)).AsInt32(), nHigh = At512(ref Unsafe.Add(ref factors, 5 * Half)).AsInt32();
-        Vector512<int> oddLow = Odd(mLow), oddHigh = Odd(mHigh), odds = OddLanes512;
-        Vector512<long> roundLow = RoundingOfEven(nLow), roundHigh = RoundingOfEven(nHigh), roundOddLow = RoundingOfEven(Odd(nLow)), roundOddHigh = RoundingOfEven(Odd(nHigh));
+        var lowFactors = new Factors512<TFactor>(layer.Output, At512(ref Unsafe.Add(ref factors, 2 * Half)).AsInt32(), At512(ref Unsafe.Add(ref factors, 4 * Half)).AsInt32());
+        var highFactors = new Factors512<TFactor>(layer.Output, At512(ref Unsafe.Add(ref factors, 3 * Half)).AsInt32(), At512(ref Unsafe.Add(ref factors, 5 * Half)).AsInt32());
         Vector512<short> zeroPoint = Vector512.Create((short)layer.Output.ZeroPoint);
         Vector256<sbyte> min = Vector256.Create((sbyte)layer.Output.Min), max = Vector256.Create((sbyte)layer.Output.Max);
-        bool isSigned = layer.Output.IsSigned, isContiguous = layer.Together > 1 || layer.HalfChannel - layer.Channel == 16;
+        bool isContiguous = layer.Together > 1 || layer.HalfChannel - layer.Channel == 16;
         int channels = layer.Shape.InputChannels, bytes = layer.Together > 1 ? pixels * channels : 32 * pixels;
         nint plane = layer.PlaneBytes, half = layer.HalfChannel - layer.Channel;
         nint step = layer.Together > 1 ? Half : layer.Shape.StrideX * Half, storedStep = layer.Together > 1 ? 32 : channels;
@@ -508,8 +517,8 @@ public static partial class VectorKernels
                     w = ref Unsafe.Add(ref w, Entry);
                 }
 
-                low = Scale(low, mLow, oddLow, roundLow, roundOddLow, nLow, odds, isSigned);
-                high = Scale(high, mHigh, oddHigh, roundHigh, roundOddHigh, nHigh, odds, isSigned);
+                low = lowFactors.Scale(low);
+                high = highFactors.Scale(high);
                 Vector256<sbyte> y = Avx512BW.ConvertToVector256SByteWithSaturation(Avx512BW.AddSaturate(Avx512BW.PackSignedSaturate(low, high), zeroPoint));
                 y = Avx2.Min(Avx2.Max(y, min), max);
                 if (isContiguous && left >= 32) y.StoreUnsafe(ref output);
@@ -599,18 +608,16 @@ public static partial class VectorKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows3x3By16(in DepthwiseLayer layer, ref byte upper, ref byte lower, int rows, int pixels, ref sbyte stored)
+    private static void Rows3x3By16<TFactor>(in DepthwiseLayer layer, ref byte upper, ref byte lower, int rows, int pixels, ref sbyte stored)
     {
         const int Half = 32, Entry = 2 * Half;
         ref byte factors = ref MemoryMarshal.GetReference(layer.Factors);
         Vector256<int> startLow = At256(ref factors).AsInt32(), startHigh = At256(ref Unsafe.Add(ref factors, Half)).AsInt32();
-        Vector256<int> mLow = At256(ref Unsafe.Add(ref factors, 2 * Half)).AsInt32(), mHigh = At256(ref Unsafe.Add(ref factors, 3 * Half)).AsInt32();
-        Vector256<int> nLow = At256(ref Unsafe.Add(ref factors, 4 * Half)).AsInt32(), nHigh = At256(ref Unsafe.Add(ref factors, 5 * Half)).AsInt32();
-        Vector256<int> oddLow = Odd(mLow), oddHigh = Odd(mHigh);
-        Vector256<long> roundLow = RoundingOfEven(nLow), roundHigh = RoundingOfEven(nHigh), roundOddLow = RoundingOfEven(Odd(nLow)), roundOddHigh = RoundingOfEven(Odd(nHigh));
+        var lowFactors = new Factors256<TFactor>(layer.Output, At256(ref Unsafe.Add(ref factors, 2 * Half)).AsInt32(), At256(ref Unsafe.Add(ref factors, 4 * Half)).AsInt32());
+        var highFactors = new Factors256<TFactor>(layer.Output, At256(ref Unsafe.Add(ref factors, 3 * Half)).AsInt32(), At256(ref Unsafe.Add(ref factors, 5 * Half)).AsInt32());
         Vector256<short> zeroPoint = Vector256.Create((short)layer.Output.ZeroPoint);
         Vector128<sbyte> min = Vector128.Create((sbyte)layer.Output.Min), max = Vector128.Create((sbyte)layer.Output.Max);
-        bool isSigned = layer.Output.IsSigned, isContiguous = layer.HalfChannel - layer.Channel == 8;
+        bool isContiguous = layer.HalfChannel - layer.Channel == 8;
         int channels = layer.Shape.InputChannels;
         nint plane = layer.PlaneBytes, half = layer.HalfChannel - layer.Channel, step = layer.Shape.StrideX * Half;
         for (int row = 0; row < rows; row++)
@@ -639,8 +646,8 @@ public static partial class VectorKernels
                 high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref bHigh, Half)), high4));
                 low = Avx2.Add(low, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref b, 2 * Half)), low5));
                 high = Avx2.Add(high, Avx2.MultiplyAddAdjacent(At256(ref Unsafe.Add(ref bHigh, 2 * Half)), high5));
-                low = Scale(low, mLow, oddLow, roundLow, roundOddLow, nLow, isSigned);
-                high = Scale(high, mHigh, oddHigh, roundHigh, roundOddHigh, nHigh, isSigned);
+                low = lowFactors.Scale(low);
+                high = highFactors.Scale(high);
                 Vector256<short> words = Avx2.AddSaturate(Avx2.PackSignedSaturate(low, high), zeroPoint);
                 Vector128<sbyte> y = Sse2.PackSignedSaturate(words.GetLower(), words.GetUpper());
                 y = Sse41.Min(Sse41.Max(y, min), max);
@@ -654,18 +661,16 @@ public static partial class VectorKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void RowsBy16(in DepthwiseLayer layer, int rows, int pixels, ref sbyte stored)
+    private static void RowsBy16<TFactor>(in DepthwiseLayer layer, int rows, int pixels, ref sbyte stored)
     {
         const int Half = 32, Entry = 2 * Half;
         ref byte factors = ref MemoryMarshal.GetReference(layer.Factors);
         Vector256<int> startLow = At256(ref factors).AsInt32(), startHigh = At256(ref Unsafe.Add(ref factors, Half)).AsInt32();
-        Vector256<int> mLow = At256(ref Unsafe.Add(ref factors, 2 * Half)).AsInt32(), mHigh = At256(ref Unsafe.Add(ref factors, 3 * Half)).AsInt32();
-        Vector256<int> nLow = At256(ref Unsafe.Add(ref factors, 4 * Half)).AsInt32(), nHigh = At256(ref Unsafe.Add(ref factors, 5 * Half)).AsInt32();
-        Vector256<int> oddLow = Odd(mLow), oddHigh = Odd(mHigh);
-        Vector256<long> roundLow = RoundingOfEven(nLow), roundHigh = RoundingOfEven(nHigh), roundOddLow = RoundingOfEven(Odd(nLow)), roundOddHigh = RoundingOfEven(Odd(nHigh));
+        var lowFactors = new Factors256<TFactor>(layer.Output, At256(ref Unsafe.Add(ref factors, 2 * Half)).AsInt32(), At256(ref Unsafe.Add(ref factors, 4 * Half)).AsInt32());
+        var highFactors = new Factors256<TFactor>(layer.Output, At256(ref Unsafe.Add(ref factors, 3 * Half)).AsInt32(), At256(ref Unsafe.Add(ref factors, 5 * Half)).AsInt32());
         Vector256<short> zeroPoint = Vector256.Create((short)layer.Output.ZeroPoint);
         Vector128<sbyte> min = Vector128.Create((sbyte)layer.Output.Min), max = Vector128.Create((sbyte)layer.Output.Max);
-        bool isSigned = layer.Output.IsSigned, isContiguous = layer.HalfChannel - layer.Channel == 8;
+        bool isContiguous = layer.HalfChannel - layer.Channel == 8;
         int channels = layer.Shape.InputChannels, pairs = layer.Taps.Length / layer.RowsAtOnce;
         nint plane = layer.PlaneBytes, half = layer.HalfChannel - layer.Channel, step = layer.Shape.StrideX * Half;
         for (int row = 0; row < rows; row++)
@@ -686,8 +691,8 @@ public static partial class VectorKernels
                     w = ref Unsafe.Add(ref w, Entry);
                 }
 
-                low = Scale(low, mLow, oddLow, roundLow, roundOddLow, nLow, isSigned);
-                high = Scale(high, mHigh, oddHigh, roundHigh, roundOddHigh, nHigh, isSigned);
+                low = lowFactors.Scale(low);
+                high = highFactors.Scale(high);
                 Vector256<short> words = Avx2.AddSaturate(Avx2.PackSignedSaturate(low, high), zeroPoint);
                 Vector128<sbyte> y = Sse2.PackSignedSaturate(words.GetLower(), words.GetUpper());
                 y = Sse41.Min(Sse41.Max(y, min), max);
@@ -852,9 +857,7 @@ public static partial class VectorKernels
                 acc += value * layer.FilterAt((ky * shape.FilterWidth) + kx, c);
             }
 
-            int scaled = FixedPoint.MultiplyAndShiftRight(acc, layer.Output.Multiplier(c), layer.Output.Right(c));
-            layer.Stored[((((y - layer.RowBegin) * shape.OutputWidth) + x) * shape.InputChannels) + c] =
-                (sbyte)FixedPoint.Clamp(scaled + layer.Output.ZeroPoint, layer.Output.Min, layer.Output.Max);
+            layer.Stored[((((y - layer.RowBegin) * shape.OutputWidth) + x) * shape.InputChannels) + c] = layer.Output.Store(acc, c);
         }
     }
 

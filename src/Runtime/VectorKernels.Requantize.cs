@@ -12,16 +12,48 @@ public static partial class VectorKernels
     /// <remarks>
     /// MultiplyByQuantizedMultiplier in the form of <see cref="FixedPoint.MultiplyAndShiftRight"/>:
     /// y = (2·acc · m + 2^31) ≫ 32, then y / 2^n rounded to the nearest integer, ties away from zero.
+    /// <para>
+    /// In single precision: y = 2·acc · (m / 2) to the nearest integer, ties to even, as <see cref="FixedPoint.MultiplyAndRound"/>. Doubling and halving
+    /// are exact (an m so small that half of it is not gives 0 with both), and the product is finite: 2·acc is below 2^31 and m below 256.
+    /// It is clamped before it is converted, which gives the same as afterwards: instructions of x86 make −2^31 of all that has no int32.
+    /// </para>
     /// </remarks>
-    private readonly ref struct Requantization(ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> right, int zeroPoint, int min, int max)
+    private readonly ref struct Requantization
     {
-        private readonly ReadOnlySpan<int> _multiplier = multiplier;
-        private readonly ReadOnlySpan<sbyte> _right = right;
+        private readonly ReadOnlySpan<int> _multiplier;
+        private readonly ReadOnlySpan<sbyte> _right;
 
-        public readonly int ZeroPoint = zeroPoint, Min = min, Max = max;
+        /// <summary>Fixed-point factors: one for all channels, or one each.</summary>
+        public Requantization(ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> right, int zeroPoint, int min, int max)
+        {
+            _multiplier = multiplier;
+            _right = right;
+            ZeroPoint = zeroPoint;
+            Min = min;
+            Max = max;
+            IsSigned = min < zeroPoint;
+        }
+
+        /// <summary>Factors in single precision, whose bits take the multipliers' place.</summary>
+        public Requantization(ReadOnlySpan<float> scale, int zeroPoint, int min, int max)
+            : this(MemoryMarshal.Cast<float, int>(scale), [0], zeroPoint, min, max) => IsSingle = true;
+
+        public readonly int ZeroPoint, Min, Max;
 
         /// <summary>False when all outputs below the zero point are clamped to it or more: how negative values are rounded does not matter.</summary>
-        public readonly bool IsSigned = min < zeroPoint;
+        public readonly bool IsSigned;
+
+        /// <summary>The factors are in single precision.</summary>
+        public readonly bool IsSingle;
+
+        /// <summary>The stored output of an accumulator that is not doubled.</summary>
+        public sbyte Store(int acc, int channel)
+        {
+            int scaled = IsSingle
+                ? FixedPoint.MultiplyAndRound(acc, BitConverter.Int32BitsToSingle(Multiplier(channel)))
+                : FixedPoint.MultiplyAndShiftRight(acc, Multiplier(channel), Right(channel));
+            return (sbyte)FixedPoint.Clamp(scaled + ZeroPoint, Min, Max);
+        }
 
         public int Multiplier(int channel) => _multiplier[_multiplier.Length == 1 ? 0 : channel];
 
@@ -50,7 +82,7 @@ public static partial class VectorKernels
 
     /// <summary>The factors of eight channels where a vector has one shift for all lanes (SSE4.1).</summary>
     /// <remarks>
-    /// y ≫ n is (y · 2^(s − n)) ≫ s with the block's largest shift s. Beyond 256 · 2^n every y saturates whatever the zero
+    /// Fixed-point: y ≫ n is (y · 2^(s − n)) ≫ s with the block's largest shift s. Beyond 256 · 2^n every y saturates whatever the zero
     /// point, so that it may be clamped to that first, which keeps the product in 32 bits as long as s is at most 22.
     /// </remarks>
     private readonly struct Factors128
@@ -59,6 +91,18 @@ public static partial class VectorKernels
 
         public Factors128(in Requantization r, int channel, int channels)
         {
+            if (r.IsSingle)
+            {
+                Span<float> halves = stackalloc float[8];
+                halves.Clear();
+                for (int c = 0; c < channels; c++) halves[c] = BitConverter.Int32BitsToSingle(r.Multiplier(channel + c)) / 2;
+                _isSingle = true;
+                _low = Vector128.Create<float>(halves).AsInt32();
+                _high = Vector128.Create<float>(halves.Slice(4)).AsInt32();
+                _lowLimit = Vector128.Create((float)(r.Max - r.ZeroPoint)).AsInt32();
+                return;
+            }
+
             int shift = 0;
             for (int c = 0; c < channels; c++) shift = Math.Max(shift, r.Right(channel + c));
             Span<int> multiplier = stackalloc int[8], limit = stackalloc int[8], power = stackalloc int[8];
@@ -83,28 +127,29 @@ public static partial class VectorKernels
 
         private const int MostShift = 22;
 
-        // False when a shift is too large for this form.
-        private readonly bool _isExact;
+        // Not exact when a shift is too large for this form.
+        private readonly bool _isExact, _isSingle;
 
         /// <summary>Stores the channels from <paramref name="channel"/> on, at most eight.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Store(
             Vector128<int> low, Vector128<int> high, in Requantization r, int channel, int stored, Vector128<sbyte> min, Vector128<sbyte> max, ref sbyte output)
         {
-            if (_isExact)
+            if (_isExact || _isSingle)
             {
-                Vector128<short> words = Sse2.PackSignedSaturate(Scale(low, _low, _lowLimit, _lowPower), Scale(high, _high, _highLimit, _highPower));
+                Vector128<short> words = _isSingle
+                    ? Sse2.PackSignedSaturate(ScaleSingle(low, _low.AsSingle()), ScaleSingle(high, _high.AsSingle()))
+                    : Sse2.PackSignedSaturate(Scale(low, _low, _lowLimit, _lowPower), Scale(high, _high, _highLimit, _highPower));
                 VectorKernels.Store(Sse2.AddSaturate(words, Vector128.Create((short)r.ZeroPoint)), min, max, stored, ref output);
                 return;
             }
 
-            for (int c = 0; c < stored; c++)
-            {
-                int acc = (c < 4 ? low.GetElement(c) : high.GetElement(c - 4)) >> 1;
-                int scaled = FixedPoint.MultiplyAndShiftRight(acc, r.Multiplier(channel + c), r.Right(channel + c));
-                Unsafe.Add(ref output, c) = (sbyte)FixedPoint.Clamp(scaled + r.ZeroPoint, r.Min, r.Max);
-            }
+            for (int c = 0; c < stored; c++) Unsafe.Add(ref output, c) = r.Store((c < 4 ? low.GetElement(c) : high.GetElement(c - 4)) >> 1, channel + c);
         }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private Vector128<int> ScaleSingle(Vector128<int> doubled, Vector128<float> half) =>
+            Sse2.ConvertToVector128Int32(Sse.Min(Sse.Multiply(Sse2.ConvertToVector128Single(doubled), half), _lowLimit.AsSingle()));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private Vector128<int> Scale(Vector128<int> doubled, Vector128<int> m, Vector128<int> limit, Vector128<int> power)
@@ -148,27 +193,108 @@ public static partial class VectorKernels
         return Avx2.Add(half, Avx2.ShiftLeftLogicalVariable(half, shift.AsUInt64()));
     }
 
-    // y = (2·acc · m + 2^31) ≫ 32, then (y + 2^(n − 1) + (y ≫ 31)) ≫ n. 2^(n − 1) is 2^(31 + n) / 2^32, so that one addition of 64 bits rounds for
-    // both. The sign of acc serves for that of y: they differ only for y = 0, which gives 0 with −1 added too, and for m = 0, the same.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> Scale(
-        Vector512<int> doubled, Vector512<int> m, Vector512<int> oddM, Vector512<long> rounding, Vector512<long> oddRounding, Vector512<int> n, Vector512<int> oddLanes,
-        bool isSigned)
+    /// <summary>The factors of sixteen lanes.</summary>
+    /// <typeparam name="TFactor">float where they are in single precision, else int.</typeparam>
+    /// <remarks>
+    /// y = (2·acc · m + 2^31) ≫ 32, then (y + 2^(n − 1) + (y ≫ 31)) ≫ n. 2^(n − 1) is 2^(31 + n) / 2^32, so that one addition of 64 bits rounds for
+    /// both. The sign of acc serves for that of y: they differ only for y = 0, which gives 0 with −1 added too, and for m = 0, the same.
+    /// </remarks>
+    private readonly struct Factors512<TFactor>
     {
-        Vector512<long> even = Avx512F.Add(Avx512F.Multiply(doubled, m), rounding), odd = Avx512F.Add(Avx512F.Multiply(Odd(doubled), oddM), oddRounding);
-        Vector512<int> y = Avx512F.PermuteVar16x32x2(even.AsInt32(), oddLanes, odd.AsInt32());
-        if (isSigned) y = Avx512F.Add(y, Avx512F.ShiftRightArithmetic(doubled, 31));
-        return Avx512F.ShiftRightArithmeticVariable(y, n.AsUInt32());
+        private readonly Vector512<int> _m, _oddM, _n, _oddLanes;
+        private readonly Vector512<long> _rounding, _oddRounding;
+        private readonly Vector512<float> _half, _least, _most;
+        private readonly bool _isSigned;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Factors512(in Requantization r, int channel)
+            : this(r, r.Multiplier512(channel), r.Right512(channel))
+        {
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Factors512(in Requantization r, Vector512<int> m, Vector512<int> n)
+        {
+            if (typeof(TFactor) == typeof(float))
+            {
+                _half = Avx512F.Multiply(m.AsSingle(), Vector512.Create(0.5f));
+                _least = Vector512.Create((float)(r.Min - r.ZeroPoint));
+                _most = Vector512.Create((float)(r.Max - r.ZeroPoint));
+                return;
+            }
+
+            _m = m;
+            _oddM = Odd(m);
+            _n = n;
+            _oddLanes = OddLanes512;
+            _rounding = RoundingOfEven(n);
+            _oddRounding = RoundingOfEven(Odd(n));
+            _isSigned = r.IsSigned;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector512<int> Scale(Vector512<int> doubled)
+        {
+            if (typeof(TFactor) == typeof(float))
+            {
+                Vector512<float> product = Avx512F.Multiply(Avx512F.ConvertToVector512Single(doubled), _half);
+                return Avx512F.ConvertToVector512Int32(Avx512F.Max(Avx512F.Min(product, _most), _least));
+            }
+
+            Vector512<long> even = Avx512F.Add(Avx512F.Multiply(doubled, _m), _rounding), odd = Avx512F.Add(Avx512F.Multiply(Odd(doubled), _oddM), _oddRounding);
+            Vector512<int> y = Avx512F.PermuteVar16x32x2(even.AsInt32(), _oddLanes, odd.AsInt32());
+            if (_isSigned) y = Avx512F.Add(y, Avx512F.ShiftRightArithmetic(doubled, 31));
+            return Avx512F.ShiftRightArithmeticVariable(y, _n.AsUInt32());
+        }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> Scale(
-        Vector256<int> doubled, Vector256<int> m, Vector256<int> oddM, Vector256<long> rounding, Vector256<long> oddRounding, Vector256<int> n, bool isSigned)
+    /// <summary>The factors of eight lanes, as <see cref="Factors512{TFactor}"/>.</summary>
+    private readonly struct Factors256<TFactor>
     {
-        Vector256<long> even = Avx2.Add(Avx2.Multiply(doubled, m), rounding), odd = Avx2.Add(Avx2.Multiply(Odd(doubled), oddM), oddRounding);
-        Vector256<int> y = Avx2.Blend(Odd(even.AsInt32()), odd.AsInt32(), 0xAA);
-        if (isSigned) y = Avx2.Add(y, Avx2.ShiftRightArithmetic(doubled, 31));
-        return Avx2.ShiftRightArithmeticVariable(y, n.AsUInt32());
+        private readonly Vector256<int> _m, _oddM, _n;
+        private readonly Vector256<long> _rounding, _oddRounding;
+        private readonly Vector256<float> _half, _least, _most;
+        private readonly bool _isSigned;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Factors256(in Requantization r, int channel)
+            : this(r, r.Multiplier256(channel), r.Right256(channel))
+        {
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Factors256(in Requantization r, Vector256<int> m, Vector256<int> n)
+        {
+            if (typeof(TFactor) == typeof(float))
+            {
+                _half = Avx.Multiply(m.AsSingle(), Vector256.Create(0.5f));
+                _least = Vector256.Create((float)(r.Min - r.ZeroPoint));
+                _most = Vector256.Create((float)(r.Max - r.ZeroPoint));
+                return;
+            }
+
+            _m = m;
+            _oddM = Odd(m);
+            _n = n;
+            _rounding = RoundingOfEven(n);
+            _oddRounding = RoundingOfEven(Odd(n));
+            _isSigned = r.IsSigned;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector256<int> Scale(Vector256<int> doubled)
+        {
+            if (typeof(TFactor) == typeof(float))
+            {
+                Vector256<float> product = Avx.Multiply(Avx.ConvertToVector256Single(doubled), _half);
+                return Avx.ConvertToVector256Int32(Avx.Max(Avx.Min(product, _most), _least));
+            }
+
+            Vector256<long> even = Avx2.Add(Avx2.Multiply(doubled, _m), _rounding), odd = Avx2.Add(Avx2.Multiply(Odd(doubled), _oddM), _oddRounding);
+            Vector256<int> y = Avx2.Blend(Odd(even.AsInt32()), odd.AsInt32(), 0xAA);
+            if (_isSigned) y = Avx2.Add(y, Avx2.ShiftRightArithmetic(doubled, 31));
+            return Avx2.ShiftRightArithmeticVariable(y, _n.AsUInt32());
+        }
     }
 
     // Sixteen channels of a pixel, or the first `stored` of them.

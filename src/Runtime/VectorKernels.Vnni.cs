@@ -60,13 +60,19 @@ public static partial class VectorKernels
                     block.Bias = ref MemoryMarshal.GetReference(start.Slice(oc, 16));
                     block.Channel = oc;
                     block.Stored = Math.Min(16, channels - oc);
-                    int whole = pixels / VnniTile * VnniTile;
-                    if (whole > 0) Tiles6x16Vnni(block, 0, whole);
-                    if (whole < pixels && whole > 0) Tiles6x16Vnni(block, pixels - VnniTile, pixels);
-                    if (whole == 0) Tiles1x16Vnni(block, 0, pixels);
+                    if (requantization.IsSingle) SumVnni<float>(block, pixels);
+                    else SumVnni<int>(block, pixels);
                 }
             }
         }
+    }
+
+    private static void SumVnni<TFactor>(in Block block, int pixels)
+    {
+        int whole = pixels / VnniTile * VnniTile;
+        if (whole > 0) Tiles6x16Vnni<TFactor>(block, 0, whole);
+        if (whole < pixels && whole > 0) Tiles6x16Vnni<TFactor>(block, pixels - VnniTile, pixels);
+        if (whole == 0) Tiles1x16Vnni<TFactor>(block, 0, pixels);
     }
 
     // Each channel's bias less 128 times the sum of its weights.
@@ -106,7 +112,7 @@ public static partial class VectorKernels
 
     // Sixteen channels of tiles of six pixels.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tiles6x16Vnni(in Block block, int first, int end)
+    private static void Tiles6x16Vnni<TFactor>(in Block block, int first, int end)
     {
         nint step = block.PixelBytes, step2 = 2 * step, rowBytes = block.RowBytes;
         int quads = block.Pairs / 2;
@@ -116,11 +122,8 @@ public static partial class VectorKernels
         Vector256<int> startLow = Avx2.Permute2x128(bias, bias8, 0x20), startHigh = Avx2.Permute2x128(bias, bias8, 0x31);
         Vector256<int> m = block.Output.Multiplier256(block.Channel), m8 = block.Output.Multiplier256(block.Channel + 8);
         Vector256<int> n = block.Output.Right256(block.Channel), n8 = block.Output.Right256(block.Channel + 8);
-        Vector256<int> mLow = Avx2.Permute2x128(m, m8, 0x20), mHigh = Avx2.Permute2x128(m, m8, 0x31);
-        Vector256<int> nLow = Avx2.Permute2x128(n, n8, 0x20), nHigh = Avx2.Permute2x128(n, n8, 0x31);
-        Vector256<int> oddLow = Odd(mLow), oddHigh = Odd(mHigh);
-        Vector256<long> roundLow = RoundingOfEven(nLow), roundHigh = RoundingOfEven(nHigh), roundOddLow = RoundingOfEven(Odd(nLow)), roundOddHigh = RoundingOfEven(Odd(nHigh));
-        bool isSigned = block.Output.IsSigned;
+        var lowFactors = new Factors256<TFactor>(block.Output, Avx2.Permute2x128(m, m8, 0x20), Avx2.Permute2x128(n, n8, 0x20));
+        var highFactors = new Factors256<TFactor>(block.Output, Avx2.Permute2x128(m, m8, 0x31), Avx2.Permute2x128(n, n8, 0x31));
         Vector256<short> zeroPoint = Vector256.Create((short)block.Output.ZeroPoint);
         Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
         for (int pixel = first; pixel < end; pixel += 6)
@@ -190,34 +193,28 @@ public static partial class VectorKernels
 
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
             Store16(
-                Scale(Avx2.Add(low0, low0), mLow, oddLow, roundLow, roundOddLow, nLow, isSigned), Scale(Avx2.Add(high0, high0), mHigh, oddHigh, roundHigh, roundOddHigh, nHigh, isSigned),
-                zeroPoint, min, max, block.Stored, ref output);
+                lowFactors.Scale(Avx2.Add(low0, low0)), highFactors.Scale(Avx2.Add(high0, high0)), zeroPoint, min, max, block.Stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
             Store16(
-                Scale(Avx2.Add(low1, low1), mLow, oddLow, roundLow, roundOddLow, nLow, isSigned), Scale(Avx2.Add(high1, high1), mHigh, oddHigh, roundHigh, roundOddHigh, nHigh, isSigned),
-                zeroPoint, min, max, block.Stored, ref output);
+                lowFactors.Scale(Avx2.Add(low1, low1)), highFactors.Scale(Avx2.Add(high1, high1)), zeroPoint, min, max, block.Stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
             Store16(
-                Scale(Avx2.Add(low2, low2), mLow, oddLow, roundLow, roundOddLow, nLow, isSigned), Scale(Avx2.Add(high2, high2), mHigh, oddHigh, roundHigh, roundOddHigh, nHigh, isSigned),
-                zeroPoint, min, max, block.Stored, ref output);
+                lowFactors.Scale(Avx2.Add(low2, low2)), highFactors.Scale(Avx2.Add(high2, high2)), zeroPoint, min, max, block.Stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
             Store16(
-                Scale(Avx2.Add(low3, low3), mLow, oddLow, roundLow, roundOddLow, nLow, isSigned), Scale(Avx2.Add(high3, high3), mHigh, oddHigh, roundHigh, roundOddHigh, nHigh, isSigned),
-                zeroPoint, min, max, block.Stored, ref output);
+                lowFactors.Scale(Avx2.Add(low3, low3)), highFactors.Scale(Avx2.Add(high3, high3)), zeroPoint, min, max, block.Stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
             Store16(
-                Scale(Avx2.Add(low4, low4), mLow, oddLow, roundLow, roundOddLow, nLow, isSigned), Scale(Avx2.Add(high4, high4), mHigh, oddHigh, roundHigh, roundOddHigh, nHigh, isSigned),
-                zeroPoint, min, max, block.Stored, ref output);
+                lowFactors.Scale(Avx2.Add(low4, low4)), highFactors.Scale(Avx2.Add(high4, high4)), zeroPoint, min, max, block.Stored, ref output);
             output = ref Unsafe.Add(ref output, block.OutputStep);
             Store16(
-                Scale(Avx2.Add(low5, low5), mLow, oddLow, roundLow, roundOddLow, nLow, isSigned), Scale(Avx2.Add(high5, high5), mHigh, oddHigh, roundHigh, roundOddHigh, nHigh, isSigned),
-                zeroPoint, min, max, block.Stored, ref output);
+                lowFactors.Scale(Avx2.Add(low5, low5)), highFactors.Scale(Avx2.Add(high5, high5)), zeroPoint, min, max, block.Stored, ref output);
         }
     }
 
     // Sixteen channels of one pixel after the other.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tiles1x16Vnni(in Block block, int first, int end)
+    private static void Tiles1x16Vnni<TFactor>(in Block block, int first, int end)
     {
         nint step = block.PixelBytes, rowBytes = block.RowBytes;
         int quads = block.Pairs / 2;
@@ -227,11 +224,8 @@ public static partial class VectorKernels
         Vector256<int> startLow = Avx2.Permute2x128(bias, bias8, 0x20), startHigh = Avx2.Permute2x128(bias, bias8, 0x31);
         Vector256<int> m = block.Output.Multiplier256(block.Channel), m8 = block.Output.Multiplier256(block.Channel + 8);
         Vector256<int> n = block.Output.Right256(block.Channel), n8 = block.Output.Right256(block.Channel + 8);
-        Vector256<int> mLow = Avx2.Permute2x128(m, m8, 0x20), mHigh = Avx2.Permute2x128(m, m8, 0x31);
-        Vector256<int> nLow = Avx2.Permute2x128(n, n8, 0x20), nHigh = Avx2.Permute2x128(n, n8, 0x31);
-        Vector256<int> oddLow = Odd(mLow), oddHigh = Odd(mHigh);
-        Vector256<long> roundLow = RoundingOfEven(nLow), roundHigh = RoundingOfEven(nHigh), roundOddLow = RoundingOfEven(Odd(nLow)), roundOddHigh = RoundingOfEven(Odd(nHigh));
-        bool isSigned = block.Output.IsSigned;
+        var lowFactors = new Factors256<TFactor>(block.Output, Avx2.Permute2x128(m, m8, 0x20), Avx2.Permute2x128(n, n8, 0x20));
+        var highFactors = new Factors256<TFactor>(block.Output, Avx2.Permute2x128(m, m8, 0x31), Avx2.Permute2x128(n, n8, 0x31));
         Vector256<short> zeroPoint = Vector256.Create((short)block.Output.ZeroPoint);
         Vector128<sbyte> min = Vector128.Create((sbyte)block.Output.Min), max = Vector128.Create((sbyte)block.Output.Max);
         for (int pixel = first; pixel < end; pixel += 1)
@@ -268,8 +262,7 @@ public static partial class VectorKernels
 
             ref sbyte output = ref Unsafe.Add(ref block.First, pixel * block.OutputStep);
             Store16(
-                Scale(Avx2.Add(low0, low0), mLow, oddLow, roundLow, roundOddLow, nLow, isSigned), Scale(Avx2.Add(high0, high0), mHigh, oddHigh, roundHigh, roundOddHigh, nHigh, isSigned),
-                zeroPoint, min, max, block.Stored, ref output);
+                lowFactors.Scale(Avx2.Add(low0, low0)), highFactors.Scale(Avx2.Add(high0, high0)), zeroPoint, min, max, block.Stored, ref output);
         }
     }
 

@@ -9,24 +9,36 @@ namespace Etch;
 public static partial class VectorKernels
 {
     /// <summary>
-    /// As <see cref="Convolve"/>, for windows of 3×3 and stride 1, with 16 multiplications where that takes 36: Winograd's F(2×2, 3×3) on integers.
+    /// As <see cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int)"/>, for windows of 3×3 and stride 1, with 16 multiplications where that takes 36: Winograd's F(2×2, 3×3) on integers.
     /// </summary>
     /// <remarks>
     /// Two rows and two columns of outputs make a tile, which sees 4×4 pixels d of each input channel. With g the filter,
     /// 4·outputs = Aᵀ [Σ over channels of (2G g 2Gᵀ) ∘ (Bᵀ d B)] A, where Bᵀ d = (d0 − d2, d1 + d2, d2 − d1, d1 − d3),
     /// 2G g = (2 g0, g0 + g1 + g2, g0 − g1 + g2, 2 g2) and Aᵀ m = (m0 + m1 + m2, m1 − m2 − m3), for columns and then for rows.
     /// With int8 pixels and weights that is at most 512 and 1,152 in magnitude, int16, and four times the sums over at most 64 channels
-    /// stay below 2^26; the bias comes after them. Both transforms are made here: filters are those of <see cref="Convolve"/>.
+    /// stay below 2^26; the bias comes after them. Both transforms are made here: filters are those of the other convolutions.
     /// </remarks>
-    /// <inheritdoc cref="Convolve"/>
+    /// <inheritdoc cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int)"/>
     public static void ConvolveWinograd(
         ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
-        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> right, int zeroPoint, int min, int max)
+        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> right, int zeroPoint, int min, int max) =>
+        ConvolveWinograd(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, new Requantization(multiplier, right, zeroPoint, min, max));
+
+    /// <summary>The same with factors in single precision, as XNNPACK has them: above 0 and below 256, one for all channels, or one each, padded.</summary>
+    /// <inheritdoc cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int)"/>
+    public static void ConvolveWinograd(
+        ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
+        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<float> scale, int zeroPoint, int min, int max) =>
+        ConvolveWinograd(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, new Requantization(scale, zeroPoint, min, max));
+
+    private static void ConvolveWinograd(
+        ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
+        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, in Requantization requantization)
     {
         int depth = shape.InputChannels, tilesInRow = (shape.OutputWidth + 1) / 2, tiles = tilesInRow * ((rowEnd - rowBegin + 1) / 2);
         if (!Avx512BW.IsSupported || !shape.HasWinograd(channels) || !shape.PaysWinograd(rowEnd - rowBegin))
         {
-            Convolve(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, multiplier, right, zeroPoint, min, max);
+            Convolve(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, requantization);
             return;
         }
 
@@ -37,7 +49,6 @@ public static partial class VectorKernels
         Span<short> weights = MemoryMarshal.Cast<byte, short>(scratch.Slice(4 * sums.Length)).Slice(0, WinogradPositions * ConvolutionShape.WinogradWeights(depth));
         Span<short> pixels = MemoryMarshal.Cast<byte, short>(scratch.Slice((4 * sums.Length) + (2 * weights.Length))).Slice(0, WinogradPositions * ConvolutionShape.WinogradPixels(depth));
         Span<sbyte> rows = MemoryMarshal.Cast<byte, sbyte>(scratch.Slice((4 * sums.Length) + (2 * weights.Length) + (2 * pixels.Length)));
-        var requantization = new Requantization(multiplier, right, zeroPoint, min, max);
         for (int oc = 0; oc < channels; oc += 16)
         {
             TransformWeights(filter.Slice(oc * 9 * depth, 16 * 9 * depth), depth, weights);
@@ -62,7 +73,8 @@ public static partial class VectorKernels
                 }
 
                 MultiplyTiles(weights, pixels, depth, count, sums);
-                StoreTiles(sums, first, count, tilesInRow, rowEnd - rowBegin, shape.OutputWidth, output, oc, channels, bias, requantization);
+                if (requantization.IsSingle) StoreTiles<float>(sums, first, count, tilesInRow, rowEnd - rowBegin, shape.OutputWidth, output, oc, channels, bias, requantization);
+                else StoreTiles<int>(sums, first, count, tilesInRow, rowEnd - rowBegin, shape.OutputWidth, output, oc, channels, bias, requantization);
             }
         }
     }
@@ -283,15 +295,14 @@ public static partial class VectorKernels
 
     // Four outputs of each tile, as far as they are inside the image.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void StoreTiles(
+    private static void StoreTiles<TFactor>(
         ReadOnlySpan<int> sums, int firstTile, int tiles, int tilesInRow, int rows, int width, Span<sbyte> output, int oc, int channels,
         ReadOnlySpan<int> bias, in Requantization r)
     {
-        Vector512<int> start = Vector512.LoadUnsafe(ref MemoryMarshal.GetReference(bias.Slice(oc, 16))), m = r.Multiplier512(oc), n = r.Right512(oc);
+        Vector512<int> start = Vector512.LoadUnsafe(ref MemoryMarshal.GetReference(bias.Slice(oc, 16)));
         start = Avx512F.Add(start, start);
-        Vector512<int> oddM = Odd(m), odds = OddLanes512, zeroPoint = Vector512.Create(r.ZeroPoint);
-        Vector512<long> rounding = RoundingOfEven(n), oddRounding = RoundingOfEven(Odd(n));
-        bool isSigned = r.IsSigned;
+        var factors = new Factors512<TFactor>(r, oc);
+        Vector512<int> zeroPoint = Vector512.Create(r.ZeroPoint);
         Vector128<sbyte> min = Vector128.Create((sbyte)r.Min), max = Vector128.Create((sbyte)r.Max);
         int stored = Math.Min(16, channels - oc), y = firstTile / tilesInRow * 2, x = firstTile % tilesInRow * 2;
         ref int sum = ref MemoryMarshal.GetReference(sums);
@@ -305,22 +316,22 @@ public static partial class VectorKernels
             Vector512<int> inner = Avx512F.Add(Avx512F.ShiftRightArithmetic(Avx512F.Add(Avx512F.Add(top0, top1), top2), 1), start);
             ref sbyte pixel = ref Unsafe.Add(ref first, ((y * width) + x) * channels);
             bool isWide = x + 1 < width;
-            Store(Scale(inner, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref pixel);
+            Store(factors.Scale(inner), zeroPoint, min, max, stored, ref pixel);
             if (isWide)
             {
                 inner = Avx512F.Add(Avx512F.ShiftRightArithmetic(Avx512F.Subtract(Avx512F.Subtract(top1, top2), top3), 1), start);
-                Store(Scale(inner, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref Unsafe.Add(ref pixel, channels));
+                Store(factors.Scale(inner), zeroPoint, min, max, stored, ref Unsafe.Add(ref pixel, channels));
             }
 
             if (y + 1 < rows)
             {
                 pixel = ref Unsafe.Add(ref pixel, width * channels);
                 inner = Avx512F.Add(Avx512F.ShiftRightArithmetic(Avx512F.Add(Avx512F.Add(low0, low1), low2), 1), start);
-                Store(Scale(inner, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref pixel);
+                Store(factors.Scale(inner), zeroPoint, min, max, stored, ref pixel);
                 if (isWide)
                 {
                     inner = Avx512F.Add(Avx512F.ShiftRightArithmetic(Avx512F.Subtract(Avx512F.Subtract(low1, low2), low3), 1), start);
-                    Store(Scale(inner, m, oddM, rounding, oddRounding, n, odds, isSigned), zeroPoint, min, max, stored, ref Unsafe.Add(ref pixel, channels));
+                    Store(factors.Scale(inner), zeroPoint, min, max, stored, ref Unsafe.Add(ref pixel, channels));
                 }
             }
 

@@ -9,7 +9,7 @@ namespace Etch;
 
 /// <summary>The vectorised convolutions and fully connected layers. Every path gives the same bytes as the scalar code.</summary>
 /// <remarks>
-/// Filters of <see cref="Convolve"/> are read in pairs of taps: blocks of 16 output channels, then one of 8 for what remains
+/// Filters of convolutions and fully connected layers are read in pairs of taps: blocks of 16 output channels, then one of 8 for what remains
 /// (padded with zeros); in a block, for each pair of taps, the two weights of each channel side by side. That is what one
 /// instruction multiplies and adds: two int16 products into one int32 (pmaddwd). Bias, multiplier and shift are padded to the
 /// same number of channels.

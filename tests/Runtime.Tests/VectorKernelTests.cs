@@ -41,19 +41,27 @@ public sealed class VectorKernelTests
             sbyte outside = (sbyte)random.Next(-128, 128);
 
             sbyte[] expected = new sbyte[g.OutputRows * g.Shape.OutputWidth * outputs];
-            g.Expect(expected, outputs, (y, x, c) =>
+            int Sum(int y, int x, int c)
             {
                 int acc = layer.Bias[c];
                 for (int ky = 0; ky < filterHeight; ky++)
                 for (int kx = 0; kx < filterWidth; kx++)
                 for (int i = 0; i < inputs; i++) acc += g.At(input, y, x, ky, kx, i, outside) * weights[(((((c * filterHeight) + ky) * filterWidth) + kx) * inputs) + i];
-                return layer.Store(acc, c);
-            });
+                return acc;
+            }
+
+            g.Expect(expected, outputs, (y, x, c) => layer.Store(Sum(y, x, c), c));
 
             sbyte[] actual = new sbyte[expected.Length];
             VectorKernels.Convolve(
                 input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, Pack(weights, outputs, filterHeight, filterWidth * inputs),
                 layer.Bias, layer.Multiplier, layer.Right, layer.ZeroPoint, layer.Min, layer.Max);
+            Assert.Equal(expected, actual);
+
+            g.Expect(expected, outputs, (y, x, c) => layer.StoreSingle(Sum(y, x, c), c));
+            VectorKernels.Convolve(
+                input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, Pack(weights, outputs, filterHeight, filterWidth * inputs),
+                layer.Bias, layer.Scale, layer.ZeroPoint, layer.Min, layer.Max);
             Assert.Equal(expected, actual);
         }
     }
@@ -89,18 +97,26 @@ public sealed class VectorKernelTests
 
             var layer = new Layer(random, outputs, isOne: seed % 4 == 0);
             sbyte[] expected = new sbyte[g.OutputRows * g.Shape.OutputWidth * outputs], actual = new sbyte[expected.Length];
-            g.Expect(expected, outputs, (y, x, c) =>
+            int Sum(int y, int x, int c)
             {
                 int acc = layer.Bias[c];
                 for (int ky = 0; ky < 3; ky++)
                 for (int kx = 0; kx < 3; kx++)
                 for (int i = 0; i < inputs; i++) acc += g.At(input, y, x, ky, kx, i, outside) * weights[(((((c * 3) + ky) * 3) + kx) * inputs) + i];
-                return layer.Store(acc, c);
-            });
+                return acc;
+            }
+
+            g.Expect(expected, outputs, (y, x, c) => layer.Store(Sum(y, x, c), c));
 
             VectorKernels.ConvolveWinograd(
                 input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, Pack(weights, outputs, 3, 3 * inputs),
                 layer.Bias, layer.Multiplier, layer.Right, layer.ZeroPoint, layer.Min, layer.Max);
+            Assert.Equal(expected, actual);
+
+            g.Expect(expected, outputs, (y, x, c) => layer.StoreSingle(Sum(y, x, c), c));
+            VectorKernels.ConvolveWinograd(
+                input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, Pack(weights, outputs, 3, 3 * inputs),
+                layer.Bias, layer.Scale, layer.ZeroPoint, layer.Min, layer.Max);
             Assert.Equal(expected, actual);
         }
     }
@@ -143,18 +159,26 @@ public sealed class VectorKernelTests
             sbyte outside = (sbyte)random.Next(-128, 128);
 
             sbyte[] expected = new sbyte[g.OutputRows * g.Shape.OutputWidth * channels];
-            g.Expect(expected, channels, (y, x, c) =>
+            int Sum(int y, int x, int c)
             {
                 int acc = layer.Bias[c];
                 for (int ky = 0; ky < filterHeight; ky++)
                 for (int kx = 0; kx < filterWidth; kx++) acc += g.At(input, y, x, ky, kx, c, outside) * weights[(((ky * filterWidth) + kx) * channels) + c];
-                return layer.Store(acc, c);
-            });
+                return acc;
+            }
+
+            g.Expect(expected, channels, (y, x, c) => layer.Store(Sum(y, x, c), c));
 
             sbyte[] actual = new sbyte[expected.Length];
             VectorKernels.ConvolveDepthwise(
                 input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, weights,
                 layer.Bias, layer.Multiplier, layer.Right, layer.ZeroPoint, layer.Min, layer.Max);
+            Assert.Equal(expected, actual);
+
+            g.Expect(expected, channels, (y, x, c) => layer.StoreSingle(Sum(y, x, c), c));
+            VectorKernels.ConvolveDepthwise(
+                input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, weights,
+                layer.Bias, layer.Scale, layer.ZeroPoint, layer.Min, layer.Max);
             Assert.Equal(expected, actual);
         }
     }
@@ -301,6 +325,15 @@ public sealed class VectorKernelTests
             int Factor() => random.Next(2) == 0 ? 1 << 30 : random.Next(1 << 30, int.MaxValue);
             Multiplier = isOne ? [Factor()] : Fill(channels, Factor);
             Right = [.. (isOne ? [random.Next(1, 14)] : Fill(channels, () => random.Next(9) == 0 ? 31 : random.Next(1, 14))).Select(n => (sbyte)n)];
+
+            // Powers of two give exact halves; the largest ones go beyond int32.
+            float Single() => random.Next(3) switch
+            {
+                0 => MathF.Pow(2, random.Next(-20, 8)),
+                1 => MathF.BitDecrement(256),
+                _ => (float)(random.NextDouble() * Math.Pow(2, -random.Next(0, 16))),
+            };
+            Scale = [.. Enumerable.Range(0, isOne ? 1 : Padded(channels)).Select(c => c == 0 || c < channels ? Single() : 0)];
             ZeroPoint = random.Next(-128, 128);
             Min = random.Next(-128, 0);
             Max = random.Next(0, 128);
@@ -311,6 +344,8 @@ public sealed class VectorKernelTests
         public int[] Multiplier { get; }
 
         public sbyte[] Right { get; }
+
+        public float[] Scale { get; }
 
         public int ZeroPoint { get; }
 
@@ -323,6 +358,13 @@ public sealed class VectorKernelTests
             int at = Multiplier.Length == 1 ? 0 : channel;
             int scaled = FixedPoint.MultiplyByQuantizedMultiplier(acc, Multiplier[at], -Right[at]);
             return (sbyte)Math.Clamp(scaled + ZeroPoint, Min, Max);
+        }
+
+        // The product rounded to single precision, then to the nearest integer.
+        public sbyte StoreSingle(int acc, int channel)
+        {
+            float product = (float)acc * Scale[Scale.Length == 1 ? 0 : channel];
+            return (sbyte)Math.Clamp((long)Math.Round((double)product) + ZeroPoint, Min, Max);
         }
     }
 }

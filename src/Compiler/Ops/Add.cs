@@ -107,15 +107,7 @@ internal sealed record ScaledSum(int LeftShift, Multiplier First, Multiplier Sec
         LinearSum? linear = LinearSum.Of(
             First.Real * unit, direction * Second.Real * unit, range,
             (a, b) => FixedPoint.Clamp(Output.Apply(scaled1[a + 128] + scaled2[b + 128]) + output.ZeroPoint, range.Min, range.Max));
-        if (linear is not null)
-        {
-            return
-            [
-                "VectorKernels.AddLinear(",
-                InvariantText.Of($"    input1, input2, output, factor1: {linear.Factor1}, factor2: {linear.Factor2}, offset: {linear.Offset}, shift: {linear.Shift},"),
-                "    ActivationMin, ActivationMax);",
-            ];
-        }
+        if (linear is not null) return linear.VectorCall;
 
         return
         [

@@ -126,7 +126,7 @@ internal sealed record DepthwiseConv2D : Op
             requantization,
             IsUnrolled: options.Unroll != UnrollPolicy.None && taps <= (options.Unroll == UnrollPolicy.Full ? 400 : 64),
             IsVectorised: options.Vectors && channels == outputs && !window.IsDilated && input.Type == ElementType.Int8 && filterType == ElementType.Int8
-                && requantization.OnlyRight && taps <= 400,
+                && requantization.IsVectorised && taps <= 400,
             IsUnchecked: options.CheckOverflow);
         return new Layer(this, kernel, new[] { Inputs[0] }, tables.ToArray());
     }

@@ -133,7 +133,7 @@ internal sealed record DotProducts
 
     private string Element => Output.Type.Keyword();
 
-    private bool IsVectorised => Shape is not null && Groups == 1 && Output.Type == ElementType.Int8 && FilterType == ElementType.Int8 && Output.OnlyRight
+    private bool IsVectorised => Shape is not null && Groups == 1 && Output.Type == ElementType.Int8 && FilterType == ElementType.Int8 && Output.IsVectorised
         && Scratch <= MostScratch;
 
     private bool IsWinograd => UseWinograd && Shape!.Value.HasWinograd(Outputs) && Shape.Value.PaysWinograd(VectorRows);

@@ -1,5 +1,6 @@
 using System;
 using System.Linq;
+using Etch.Emit;
 using Etch.Ir;
 
 namespace Etch.Ops;
@@ -13,6 +14,14 @@ internal sealed record LinearSum(int Factor1, int Factor2, long Offset, int Shif
 {
     // Each look at all pairs mends the factors once; few sums need more than one.
     private const int MostLooks = 24;
+
+    /// <summary>The call of its vector kernel.</summary>
+    public string[] VectorCall =>
+    [
+        "VectorKernels.AddLinear(",
+        InvariantText.Of($"    input1, input2, output, factor1: {Factor1}, factor2: {Factor2}, offset: {Offset}, shift: {Shift},"),
+        "    ActivationMin, ActivationMax);",
+    ];
 
     /// <summary>The form that gives the same clamped result for all 65,536 pairs of stored values, or null when none was found.</summary>
     /// <param name="ratio1">About how much the result grows with the first value.</param>

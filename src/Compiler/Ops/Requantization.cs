@@ -27,6 +27,9 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
 
     public float Scale { get; init; }
 
+    /// <summary>The vector kernels have this form: accumulators are below 2^30, doubled they fit 32 bits.</summary>
+    public required bool IsVectorised { get; init; }
+
     /// <summary>The tables with a factor for each channel.</summary>
     public string[] ChannelTables => !IsPerChannel ? [] : IsSingle ? ["scale"] : ["multiplier", "shift"];
 
@@ -76,6 +79,7 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
                 IsWide = false,
                 Accumulator = ElementType.Int32,
                 IsSingle = true,
+                IsVectorised = bounds.All(b => b < 1 << 30),
                 Scale = isOne ? channels[0].Single : 0,
             };
         }
@@ -99,6 +103,7 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
         {
             Type = output.Type,
             IsWide = isWide,
+            IsVectorised = onlyRight,
             Accumulator = isLong ? ElementType.Int64 : ElementType.Int32,
         };
     }
@@ -126,7 +131,8 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
             w.Line($"    PadTop: {shape.PadTop}, PadLeft: {shape.PadLeft}, OutputWidth: {shape.OutputWidth});");
             w.Line($"VectorKernels.{kernel}(");
             w.Line($"    {rows}, shape, outside: {outside}{(channels is { } n ? InvariantText.Of($", channels: {n}") : "")},");
-            w.Line($"    filter, bias, {(IsPerChannel ? "multiplier, shift" : InvariantText.Of($"[{Multiplier}], [{Shift}]"))}, zeroPoint: {ZeroPoint}, min: {Min}, max: {Max});");
+            string factors = IsPerChannel ? string.Join(", ", ChannelTables) : IsSingle ? $"[{Names.Float(Scale)}]" : InvariantText.Of($"[{Multiplier}], [{Shift}]");
+            w.Line($"    filter, bias, {factors}, zeroPoint: {ZeroPoint}, min: {Min}, max: {Max});");
             w.Line("return;");
         }
 

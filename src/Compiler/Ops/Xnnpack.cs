@@ -131,8 +131,18 @@ internal sealed record XnnpackSum(int First, int Second, int Shift)
         Binary.Reference(values, op, (a, b) => FixedPoint.Clamp((((a * First) + (b * Second) + (1 << (Shift - 1))) >> Shift) + output.ZeroPoint, range.Min, range.Max));
     }
 
-    public Layer Layer(Graph graph, Op op, string name, Activation activation, CompileOptions options) => Binary.Layer(
-        graph, op, name, Quantize.Range(activation, graph[op.Outputs[0]]), options,
-        [InvariantText.Of($"const int Multiplier1 = {First}, Multiplier2 = {Second}, Shift = {Shift}, Half = 1 << (Shift - 1);")],
-        ["int result = ((a * Multiplier1) + (b * Multiplier2) + Half) >> Shift;"]);
+    public Layer Layer(Graph graph, Op op, string name, Activation activation, CompileOptions options)
+    {
+        Tensor first = graph[op.Inputs[0]], second = graph[op.Inputs[1]], output = graph[op.Outputs[0]];
+
+        // Three bits more than XNNPACK's: the linear form's shift is at least 15.
+        const int More = 3;
+        long offset = (1L << (Shift - 1)) + ((long)output.ZeroPoint << Shift) - ((long)First * first.ZeroPoint) - ((long)Second * second.ZeroPoint);
+        var linear = new LinearSum(First << More, Second << More, offset << More, Shift + More);
+        return Binary.Layer(
+            graph, op, name, Quantize.Range(activation, output), options,
+            [InvariantText.Of($"const int Multiplier1 = {First}, Multiplier2 = {Second}, Shift = {Shift}, Half = 1 << (Shift - 1);")],
+            ["int result = ((a * Multiplier1) + (b * Multiplier2) + Half) >> Shift;"],
+            linear.VectorCall);
+    }
 }

@@ -1,5 +1,6 @@
 using System;
 using System.Linq;
+using Etch.Emit;
 using Etch.Ir;
 using Etch.Passes;
 
@@ -24,8 +25,27 @@ public sealed class XnnpackOperatorTests
         (int Case, string Engine, CompiledModel Model)[] Models(Func<CompileOptions, CompileOptions> options, string engine, int variant) =>
             [.. files.Select((file, i) => (i, engine, Agreement.Compile(op.Replace(' ', '_'), file, i, variant, o => options(o) with { Numerics = Numerics.Xnnpack })))];
 
-        Agreement.Compare(op, files, [.. Models(o => o, "Auto", 0), .. Models(o => o with { KeepTensors = true }, "every tensor kept", 1)], isChecked: false, Numerics.Xnnpack);
+        Agreement.Compare(
+            op, files,
+            [.. Models(o => o, "Auto", 0), .. Models(o => o with { KeepTensors = true }, "every tensor kept", 1), .. Models(o => o with { Vectors = false }, "scalar", 3)],
+            isChecked: false, Numerics.Xnnpack);
         Agreement.Compare(op, files, Models(o => o with { CheckOverflow = true }, "with overflow checks", 2), isChecked: true, Numerics.Xnnpack);
+    }
+
+    // A bias beyond 2^30 leaves the vector kernels no room for doubled sums.
+    [Theory]
+    [InlineData(1000, true)]
+    [InlineData(1 << 30, false)]
+    public void Layers_have_vector_kernels_as_far_as_their_sums_are_below_2_to_the_30(int bias, bool isVectorised)
+    {
+        var b = new TfliteBuilder();
+        int x = b.Int8("x", [1, 8], 0.5f, 3), w = b.Int8("w", [4, 8], 0.25f, 0, [.. Enumerable.Range(-16, 32).Select(i => (byte)i)]);
+        int start = b.Int32("bias", bias, -bias, 0, 1), y = b.Int8("y", [1, 4], 1, 0);
+        b.Operator(Etch.Tflite.Schema.Builtin.FullyConnected, [x, w, start], [y]);
+        b.Ports([x], [y]);
+        CompiledModel model = Agreement.Compile("Dense", b.Build(), 0, 0, o => o with { Numerics = Numerics.Xnnpack });
+        Assert.Equal(isVectorised, LayersWriter.Write(model).Contains("VectorKernels.Convolve(", System.StringComparison.Ordinal));
+        Agreement.Compare("Dense", [b.Build()], [(0, "Auto", model)], isChecked: false, Numerics.Xnnpack);
     }
 
     // XNNPACK's README and qs8 microkernels: f32(acc) · f32(f32(s_in · s_w) / s_out), to the nearest even.
