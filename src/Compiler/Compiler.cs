@@ -104,6 +104,7 @@ internal sealed class Entry(CompileOptions options, Graph imported)
         if (!options.KeepTensors) Pass(nameof(MergeEqual), MergeEqual.Run);
         if (!options.KeepTensors) Pass(nameof(MoveTransposes), MoveTransposes.Run);
         if (!options.KeepTensors) Pass(nameof(DropUnread), DropUnread.Run);
+        if (!options.KeepTensors) Pass(nameof(SliceReadPieces), SliceReadPieces.Run);
         Pass(nameof(RebaseUInt8), RebaseUInt8.Run);
         if (!options.KeepTensors) Pass(nameof(FusePad), FusePad.Run);
         if (!options.KeepTensors) Pass(nameof(FuseActivation), FuseActivation.Run);

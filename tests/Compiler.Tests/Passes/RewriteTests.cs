@@ -306,6 +306,27 @@ public sealed class RewriteTests
     }));
 
     [Fact]
+    public void SliceReadPieces_leaves_out_what_nobody_reads()
+    {
+        Graph graph = Graphs.Of(b =>
+        {
+            int x = b.Int8("x", [2, 6], 1, 0);
+            int[] t = [.. Enumerable.Range(0, 3).Select(i => b.Int8($"t{i}", [2, 2], 1, 0))], v = [.. new[] { 1, 3, 2 }.Select(n => b.Int8($"v{n}", [2, n], 1, 0))];
+            int[] u = [b.Int8("u0", [6], 1, 0), b.Int8("u1", [6], 1, 0)];
+            b.Operator(Schema.Builtin.Split, [b.Int32("axis", -1), x], t, (0, FlatValue.Int32(3)));
+            b.Operator(Schema.Builtin.SplitV, [x, b.Int32("sizes", 1, 3, 2), b.Int32("axis", 1)], v, (0, FlatValue.Int32(3)));
+            b.Operator(Schema.Builtin.Unpack, [x], u, (0, FlatValue.Int32(2)), (1, FlatValue.Int32(0)));
+            b.Ports([x], [t[1], v[0], v[1], v[2], u[1]]);
+        });
+        Graph sliced = SliceReadPieces.Run(graph);
+        Assert.Equal(["SLICE", "SPLIT_V", "SLICE", "RESHAPE"], sliced.Ops.Select(op => op.Name));
+        int[] values = [.. Enumerable.Range(0, 12)];
+        Values expected = Values.Run(graph, [values]), actual = Values.Run(sliced, [values]);
+        Assert.Equal([2, 3, 8, 9], actual.Integers(graph.Outputs[0]));
+        Assert.All(graph.Outputs, id => Assert.Equal(expected.Integers(id), actual.Integers(id)));
+    }
+
+    [Fact]
     public void MergeEqual_computes_the_same_once()
     {
         Graph graph = Graphs.Of(b =>
