@@ -1,19 +1,18 @@
 using System;
-using System.Numerics;
 
 namespace Etch;
 
 /// <summary>What comes before a model that hears: mel-frequency cepstral coefficients, frame by frame.</summary>
 /// <remarks>
-/// <para>A Hann window, the magnitudes of the spectrum, triangular mel bands, their logarithms, and the discrete cosine transform of
-/// these, as TensorFlow computes them. With <c>floor</c> 1e-12 they are those of its operators AudioSpectrogram and Mfcc, with
+/// <para>A Hann window, the magnitudes of the spectrum, triangular mel bands (<see cref="MelSpectrum"/>), their logarithms, and the discrete
+/// cosine transform of these, as TensorFlow computes them. With <c>floor</c> 1e-12 they are those of its operators AudioSpectrogram and Mfcc, with
 /// <c>offset</c> 1e-6 those that tf.signal gives for the keyword model of MLPerf Tiny.</para>
 /// <para>The tables are made once; <see cref="Compute"/> allocates nothing. An object serves one thread at a time.</para>
 /// </remarks>
 public sealed class Mfcc
 {
-    private readonly float[] _window, _real, _imaginary, _energies, _cosines, _weights;
-    private readonly int[] _bandOfBin;
+    private readonly MelSpectrum _spectrum;
+    private readonly float[] _energies, _cosines;
     private readonly float _floor, _offset;
 
     /// <summary>Makes the tables.</summary>
@@ -33,26 +32,11 @@ public sealed class Mfcc
         ArgumentOutOfRangeException.ThrowIfLessThan(frameLength, 2);
         ArgumentOutOfRangeException.ThrowIfLessThan(coefficients, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(coefficients, bands);
-        if (!(lowest >= 0 && highest > lowest && highest <= sampleRate / 2f)) throw new ArgumentOutOfRangeException(nameof(highest));
         (_floor, _offset) = (floor, offset);
-        int points = (int)BitOperations.RoundUpToPowerOf2((uint)frameLength);
-        _window = new float[frameLength];
-        for (int i = 0; i < frameLength; i++) _window[i] = (float)(0.5 - (0.5 * Math.Cos(2 * Math.PI * i / frameLength)));
-        (_real, _imaginary) = (new float[points], new float[points]);
-
-        // Bin i lies between the middles of bands b − 1 and b, where it has part w of band b − 1 and 1 − w of band b. −1: outside.
+        float[] window = new float[frameLength];
+        for (int i = 0; i < frameLength; i++) window[i] = (float)(0.5 - (0.5 * Math.Cos(2 * Math.PI * i / frameLength)));
+        _spectrum = new MelSpectrum(window, bands, sampleRate, lowest, highest);
         _energies = new float[bands];
-        _bandOfBin = new int[(points / 2) + 1];
-        _weights = new float[_bandOfBin.Length];
-        double bottom = Mel(lowest), step = (Mel(highest) - bottom) / (bands + 1);
-        for (int i = 0; i < _bandOfBin.Length; i++)
-        {
-            double frequency = (double)i * sampleRate / points, place = (Mel(frequency) - bottom) / step;
-            bool isInside = i > 0 && frequency >= lowest && frequency <= highest;
-            _bandOfBin[i] = isInside ? Math.Min((int)place, bands) : -1;
-            _weights[i] = isInside ? (float)(_bandOfBin[i] + 1 - place) : 0;
-        }
-
         _cosines = new float[coefficients * bands];
         for (int i = 0; i < _cosines.Length; i++)
         {
@@ -67,25 +51,12 @@ public sealed class Mfcc
     public void Compute(ReadOnlySpan<float> frame, Span<float> coefficients)
     {
         int bands = _energies.Length;
-        if (frame.Length != _window.Length) throw new ArgumentException($"A frame has {_window.Length} samples, not {frame.Length}.", nameof(frame));
         if (coefficients.Length != _cosines.Length / bands)
         {
             throw new ArgumentException($"There are {_cosines.Length / bands} coefficients, not {coefficients.Length}.", nameof(coefficients));
         }
 
-        _real.AsSpan().Clear();
-        _imaginary.AsSpan().Clear();
-        for (int i = 0; i < frame.Length; i++) _real[i] = frame[i] * _window[i];
-        Fourier.Transform(_real, _imaginary);
-        _energies.AsSpan().Clear();
-        for (int i = 0; i < _bandOfBin.Length; i++)
-        {
-            if (_bandOfBin[i] < 0) continue;
-            float magnitude = MathF.Sqrt((_real[i] * _real[i]) + (_imaginary[i] * _imaginary[i]));
-            if (_bandOfBin[i] > 0) _energies[_bandOfBin[i] - 1] += _weights[i] * magnitude;
-            if (_bandOfBin[i] < bands) _energies[_bandOfBin[i]] += (1 - _weights[i]) * magnitude;
-        }
-
+        _spectrum.Compute(frame, _energies);
         for (int band = 0; band < bands; band++) _energies[band] = MathF.Log(MathF.Max(_energies[band], _floor) + _offset);
         for (int c = 0; c < coefficients.Length; c++)
         {
@@ -94,6 +65,4 @@ public sealed class Mfcc
             coefficients[c] = sum;
         }
     }
-
-    private static double Mel(double frequency) => 1127 * Math.Log(1 + (frequency / 700));
 }

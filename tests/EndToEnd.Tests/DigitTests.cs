@@ -34,7 +34,7 @@ public sealed class DigitTests
     }
 
     /// <summary>The pixels of a PNG file of 28 × 28 grey bytes, row by row.</summary>
-    private static byte[] Grey(string path)
+    internal static byte[] Grey(string path)
     {
         byte[] file = File.ReadAllBytes(path), pixels = new byte[Side * Side];
         var compressed = new MemoryStream();
