@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What a model adds to a cold `dotnet build`: wall seconds, CPU seconds and the memory of the largest process, against the same
-# project without a model. Prints Markdown; docs/build-cost.md has a run.
+# project without a model; and the size of the emitted source and of the assembly. Prints Markdown; docs/build-cost.md has a run.
 #
 #   bench/build-cost/run.sh [-n rounds] [model.tflite …]      default: models of ../shared/models of about 50 KB, 300 KB and 4 MB
 #
@@ -117,6 +117,26 @@ for i in "${!cases[@]}"; do
                 if (name == "none") print " – | – | – |"
                 else printf " %+.2f s | %+.2f s | %+.0f MB |\n", added[1], added[2], added[3]
             }'
+done
+
+# Once more, in Release and with the emitted files kept: what the compiler is given and what it makes of it.
+echo
+echo "| model | emitted source | largest file | assembly | assembly, for each byte of the model |"
+echo "|---|---:|---:|---:|---:|"
+empty=
+for i in "${!cases[@]}"; do
+    case=${cases[$i]}
+    (cd "$work/$case" && dotnet build -c Release -p:EmitCompilerGeneratedFiles=true -p:CompilerGeneratedFilesOutputPath=emitted > ../log 2>&1 < /dev/null) \
+        || { cat "$work/log" >&2; exit 1; }
+    assembly=$(stat -c %s "$work/$case"/bin/Release/net10.0/App.dll)
+    if [ "$case" = none ]; then
+        empty=$assembly
+        continue
+    fi
+    model=${models[$((i - 1))]}
+    find "$work/$case/emitted" -name '*.cs' -printf '%s\n' | awk -v name="$(basename "$model" .tflite)" -v assembly=$((assembly - empty)) -v file="$(stat -c %s "$model")" '
+        { sum += $1; if ($1 > most) most = $1 }
+        END { printf "| %s | %.0f KB | %.0f KB | %.0f KB | %.2f |\n", name, sum / 1000, most / 1000, assembly / 1000, assembly / file }'
 done
 printf '\n%s rounds, medians; .NET SDK %s, %s processors; load average %s before and %s after.\n' \
     "$rounds" "$(dotnet --version)" "$(nproc)" "${load:-?}" "$(cut -d' ' -f1 /proc/loadavg)"
