@@ -70,7 +70,7 @@ internal static class Program
         Console.WriteLine();
         Console.WriteLine("| model | Etch min ms | median | ONNX Runtime min ms | median | ratio of minima | GMAC/s |");
         Console.WriteLine("|---|---|---|---|---|---|---|");
-        var tables = new List<string>();
+        var timed = new List<TimedLayer>();
         foreach (Peer peer in peers)
         {
             if (cancellation.IsCancellationRequested) return 130;
@@ -88,16 +88,16 @@ internal static class Program
 
             string other = theirs is null ? "| | | " : $"| {theirs.Least * 1e3:0.0000} | {theirs.Median * 1e3:0.0000} | {ours.Least / theirs.Least:0.00} ";
             Console.WriteLine($"| {peer.Title} | {ours.Least * 1e3:0.0000} | {ours.Median * 1e3:0.0000} {other}| {macs / ours.Least / 1e9:0.0} |");
-            if (layers) tables.Add(LayerTable(peer, model, () => peer.Invoke(input, output, arena), slices, peak));
+            if (layers) timed.AddRange(TimeLayers(peer.Title, model, () => peer.Invoke(input, output, arena), slices));
         }
 
-        foreach (string table in tables) Console.Write(table);
+        PrintLayers(timed, peak);
         return 0;
     }
 
     private static string Metadata(string key) => typeof(Program).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key == key).Value!;
 
-    private static string LayerTable(Peer peer, CompiledModel model, Action invoke, int slices, double peak)
+    private static IEnumerable<TimedLayer> TimeLayers(string title, CompiledModel model, Action invoke, int slices)
     {
         long[] least = LayerClock.Least = [.. Enumerable.Repeat(long.MaxValue, model.Layers.Count)];
         for (int i = 0; i < Math.Max(50, slices * 4); i++)
@@ -107,17 +107,70 @@ internal static class Program
         }
 
         LayerClock.Least = null;
-        var text = new System.Text.StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"\n{peer.Title}\n\n| layer | kernel | output | MACs | µs | GMAC/s | of peak |\n|---|---|---|---|---|---|---|\n");
         for (int i = 0; i < least.Length; i++)
         {
-            double seconds = (double)least[i] / Stopwatch.Frequency;
-            long macs = model.Cost.Layers[i].Macs;
-            string speed = macs == 0 ? "| " : $"{macs / seconds / 1e9:0.0} | {macs / seconds / peak:0%}";
-            text.Append(CultureInfo.InvariantCulture, $"| {i} {model.Layers[i].Op.Name} | {model.Layers[i].Kernel.Name} | {string.Join("×", model.Graph[model.Layers[i].Outputs[0]].Shape)} | {macs} | {seconds * 1e6:0.00} | {speed} |\n");
+            compiler::Etch.Ir.Layer layer = model.Layers[i];
+            compiler::Etch.EquatableArray<int> inputs = layer.Op.Inputs;
+            yield return new TimedLayer(
+                title, i, layer.Op.Name, layer.Kernel.Name, [.. model.Graph[layer.Outputs[0]].Shape], inputs.Count > 1 ? [.. model.Graph[inputs[1]].Shape] : [],
+                model.Cost.Layers[i].Macs, (double)least[i] / Stopwatch.Frequency);
         }
+    }
 
-        return text.ToString();
+    // The matrix kernel's speed is that of the fastest pointwise convolution of the run.
+    private static void PrintLayers(List<TimedLayer> layers, double peak)
+    {
+        double matrix = layers.Where(l => l.IsPointwise).Select(l => l.Speed).DefaultIfEmpty(double.NaN).Max();
+        foreach (IGrouping<string, TimedLayer> model in layers.GroupBy(l => l.Model))
+        {
+            Console.WriteLine($"\n### {model.Key}\n");
+            Console.WriteLine("| layer | kernel | output | MACs | µs | GMAC/s | of peak | XNNPACK | below a third of the matrix kernel, because |");
+            Console.WriteLine("|---|---|---|---|---|---|---|---|---|");
+            foreach (TimedLayer layer in model)
+            {
+                string speed = layer.Macs == 0 ? "| " : $"{layer.Speed / 1e9:0.0} | {layer.Speed / peak:0%}";
+                string reason = layer.Macs > 0 && layer.Speed < matrix / 3 ? layer.Reason : "";
+                Console.WriteLine($"| {layer.Index} {layer.Operator} | {layer.Kernel} | {string.Join("×", layer.Output)} | {layer.Macs} | {layer.Seconds * 1e6:0.00} | {speed} | {layer.Xnnpack} | {reason} |");
+            }
+        }
+    }
+
+    /// <summary>A layer's least time, with the shapes of its output and of its filter.</summary>
+    private sealed record TimedLayer(string Model, int Index, string Operator, string Kernel, int[] Output, int[] Filter, long Macs, double Seconds)
+    {
+        public double Speed => Macs / Seconds;
+
+        public bool IsPointwise => IsConvolution && Filter[1] == 1 && Filter[2] == 1;
+
+        private bool IsConvolution => Operator == "CONV_2D";
+
+        private bool IsDepthwise => Operator == "DEPTHWISE_CONV_2D";
+
+        private int Pixels => Output.Length == 4 ? Output[1] * Output[2] : 1;
+
+        // Products for each output: a filter is OHWI, of a depthwise convolution 1HWC, of a fully connected layer OI.
+        private int Products => Filter.Length == 2 ? Filter[1] : Filter[1] * Filter[2] * (IsDepthwise ? 1 : Filter[3]);
+
+        /// <summary>
+        /// GMAC/s of native XNNPACK with VNNI in the layer's class, as measured layer by layer on another machine (a Zen 4 with AVX-512): its
+        /// 16-bit form, without VNNI, takes about twice as long.
+        /// </summary>
+        public string Xnnpack => Macs == 0 ? "" : IsDepthwise ? "15–19" : IsPointwise ? "125–157" : IsConvolution ? (Filter[3] <= 4 ? "14–29" : "187–200") : Operator == "FULLY_CONNECTED" ? "94" : "";
+
+        /// <summary>What of the layer's shape keeps it from the matrix kernel's speed.</summary>
+        public string Reason
+        {
+            get
+            {
+                var reasons = new List<string>();
+                if (Filter.Length is 2 or 4 && Products <= 32) reasons.Add($"{Products} products for each byte that is requantised");
+                if (Pixels == 1) reasons.Add("one pixel: each weight is loaded for one product");
+                else if (Pixels < 12) reasons.Add($"{Pixels} of a tile's 12 pixels");
+                if (Output[^1] % 16 is > 0 and var left && Output[^1] < 64) reasons.Add($"{left} of a vector's 16 channels");
+                if (Macs < 40_000) reasons.Add("so little work that the call counts");
+                return string.Join(", ", reasons);
+            }
+        }
     }
 
     // The inputs of the recorded outputs: xorshift from seed 1, the high byte.
