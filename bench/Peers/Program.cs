@@ -166,7 +166,7 @@ internal static class Program
                 if (Filter.Length is 2 or 4 && Products <= 32) reasons.Add($"{Products} products for each byte that is requantised");
                 if (Pixels == 1) reasons.Add("one pixel: each weight is loaded for one product");
                 else if (Pixels < 12) reasons.Add($"{Pixels} of a tile's 12 pixels");
-                if (Output[^1] % 16 is > 0 and var left && Output[^1] < 64) reasons.Add($"{left} of a vector's 16 channels");
+                if (!IsDepthwise && Output[^1] % 16 is > 0 and var left && Output[^1] < 64) reasons.Add($"{left} of a vector's 16 channels");
                 if (Macs < 40_000) reasons.Add("so little work that the call counts");
                 return string.Join(", ", reasons);
             }

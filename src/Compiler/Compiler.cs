@@ -43,6 +43,13 @@ internal static class Compiler
         if (file.Labels is { } labels && nested.Length == 0) metadata = metadata with { Labels = labels };
         CheckLabels(metadata, model.Outputs, problems);
 
+        TunedKernels tuned = TunedKernels.None;
+        if (file.Schedule is { } schedule && !options.KeepTensors)
+        {
+            if (nested.Length == 0) tuned = TunedKernels.Parse(schedule, file, problems);
+            else problems.Warn(Ids.Schedule, $"the schedule beside '{file.Name}' is ignored: the model has several signatures; remove it");
+        }
+
         // One entry point, or one for each signature; they share the state.
         Entry[] entries = nested.Length == 0 ? [new Entry(options, model.Graph)] : [.. nested.Select((o, i) => new Entry(o, model.Signatures[i].Graph!))];
         foreach (Entry entry in entries) entry.Rewrite(model.Initializers, problems, cancel);
@@ -50,7 +57,7 @@ internal static class Compiler
 
         StatePlan state = PlanState.Run([.. entries.Select(entry => entry.Graph)], problems);
         if (problems.Any) return Failed();
-        CompiledModel[] compiled = [.. entries.Select(entry => entry.Compile(file, state, metadata, problems.Warnings, cancel))];
+        CompiledModel[] compiled = [.. entries.Select(entry => entry.Compile(file, tuned, state, metadata, problems.Warnings, cancel))];
         return nested.Length == 0 ? compiled[0] : CompiledModel.Of(file, options, compiled);
     }
 
@@ -115,12 +122,12 @@ internal sealed class Entry(CompileOptions options, Graph imported)
     }
 
     /// <summary>Chooses kernels and plans the arena; then every number is decided.</summary>
-    public CompiledModel Compile(ModelFile file, StatePlan state, ModelMetadata metadata, Problem[] warnings, CancellationToken cancel)
+    public CompiledModel Compile(ModelFile file, TunedKernels tuned, StatePlan state, ModelMetadata metadata, Problem[] warnings, CancellationToken cancel)
     {
         Layer[] filed = [.. Graph.Ops.Select(op =>
         {
             cancel.ThrowIfCancellationRequested();
-            return op.SelectKernel(Graph, options);
+            return op.SelectKernel(Graph, tuned.Of(op, options));
         })];
         (Graph graph, IReadOnlyList<Layer> layers, Schedule schedule) = ChooseSchedule.Run(Graph, filed, state, options);
         Layer[] scheduled = [.. schedule.Steps.SelectMany(step => step.Layers)];

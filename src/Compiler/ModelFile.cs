@@ -47,6 +47,17 @@ internal sealed class ModelFile : IEquatable<ModelFile>
         return labelled;
     }
 
+    /// <summary>The text beside the model that says how its layers are computed, or null; see <see cref="TunedKernels"/>.</summary>
+    public string? Schedule { get; private set; }
+
+    /// <summary>The same file with the text of a schedule.</summary>
+    public ModelFile WithSchedule(string text)
+    {
+        var scheduled = (ModelFile)MemberwiseClone();
+        scheduled.Schedule = text;
+        return scheduled;
+    }
+
     /// <summary>Why the file could not be read, or null.</summary>
     public Problem? ReadProblem { get; }
 
@@ -70,7 +81,8 @@ internal sealed class ModelFile : IEquatable<ModelFile>
     }
 
     public bool Equals(ModelFile? other) =>
-        other is not null && Path == other.Path && Hash == other.Hash && Equals(ReadProblem, other.ReadProblem) && Equals(Labels, other.Labels);
+        other is not null && Path == other.Path && Hash == other.Hash && Equals(ReadProblem, other.ReadProblem) && Equals(Labels, other.Labels)
+        && Schedule == other.Schedule;
 
     public override bool Equals(object? obj) => Equals(obj as ModelFile);
 

@@ -76,6 +76,9 @@ internal static class Descriptors
     public static readonly DiagnosticDescriptor Labels = new(
         Ids.Labels, "Labels do not fit the output", "{0}", Category, DiagnosticSeverity.Warning, true, helpLinkUri: Pages + Ids.Labels + ".md");
 
+    public static readonly DiagnosticDescriptor Schedule = new(
+        Ids.Schedule, "Schedule is not used", "{0}", Category, DiagnosticSeverity.Warning, true, helpLinkUri: Pages + Ids.Schedule + ".md");
+
     public static readonly DiagnosticDescriptor Ram = new(
         Budget.RamId, "RAM exceeds the budget", "{0}", BudgetCategory, DiagnosticSeverity.Error, true, helpLinkUri: Pages + Budget.RamId + ".md");
 
@@ -94,7 +97,7 @@ internal static class Descriptors
     public static readonly IReadOnlyDictionary<string, DiagnosticDescriptor> ById = new[]
     {
         Unreadable, Malformed, Unshaped, NotListed, NotFillable, NotUnderstood, SameClass,
-        UnsupportedOperator, UnsupportedOption, UnsupportedType, InvalidQuantization, TooLarge, NotQuantized, Dropout, Labels, Ram, Flash, Macs,
+        UnsupportedOperator, UnsupportedOption, UnsupportedType, InvalidQuantization, TooLarge, NotQuantized, Dropout, Labels, Schedule, Ram, Flash, Macs,
         InternalError,
     }.ToDictionary(static descriptor => descriptor.Id);
 }

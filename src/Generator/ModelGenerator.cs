@@ -26,12 +26,15 @@ public sealed class ModelGenerator : IIncrementalGenerator
         IncrementalValuesProvider<AdditionalText> texts = ModelTexts(context);
         IncrementalValuesProvider<ModelItem> items = texts.Combine(context.AnalyzerConfigOptionsProvider)
             .Select(static (x, _) => ModelItem.Read(x.Left, x.Right)).WithTrackingName(Steps.Item);
-        IncrementalValueProvider<ImmutableArray<LabelsFile>> labels = context.AdditionalTextsProvider.Combine(items.Collect())
+        IncrementalValueProvider<ImmutableArray<TextFile>> labels = context.AdditionalTextsProvider.Combine(items.Collect())
             .Where(static x => x.Right.Any(item => item.IsLabelledBy(x.Left.Path)))
-            .Select(static (x, cancel) => new LabelsFile(x.Left.Path, x.Left.GetText(cancel)?.ToString() ?? "")).Collect();
+            .Select(static (x, cancel) => new TextFile(x.Left.Path, x.Left.GetText(cancel)?.ToString() ?? "")).Collect();
+        IncrementalValueProvider<ImmutableArray<TextFile>> schedules = context.AdditionalTextsProvider
+            .Where(static text => text.Path.EndsWith(ModelItem.ScheduleExtension, StringComparison.OrdinalIgnoreCase))
+            .Select(static (text, cancel) => new TextFile(text.Path, text.GetText(cancel)?.ToString() ?? "")).Collect();
         IncrementalValuesProvider<ModelFile> files = texts
             .Select(static (text, _) => ModelFile.Read(text.Path)).WithTrackingName(Steps.Read)
-            .Combine(items.Collect()).Combine(labels).Select(static (x, _) => Labelled(x.Left.Left, x.Left.Right, x.Right));
+            .Combine(items.Collect()).Combine(labels.Combine(schedules)).Select(static (x, _) => WithTexts(x.Left.Left, x.Left.Right, x.Right.Left, x.Right.Right));
         IncrementalValueProvider<ProjectSettings> project = context.AnalyzerConfigOptionsProvider.Combine(context.CompilationProvider)
             .Select(static (x, _) => ProjectSettings.Read(x.Left.GlobalOptions, x.Right.Options.CheckOverflow)).WithTrackingName(Steps.Project);
 
@@ -79,21 +82,22 @@ public sealed class ModelGenerator : IIncrementalGenerator
             .Select(static (x, _) => x.Left);
     }
 
-    private static ModelFile Labelled(ModelFile file, ImmutableArray<ModelItem> items, ImmutableArray<LabelsFile> labels)
+    private static ModelFile WithTexts(ModelFile file, ImmutableArray<ModelItem> items, ImmutableArray<TextFile> labels, ImmutableArray<TextFile> schedules)
     {
         ModelItem item = items.First(item => item.Path == file.Path);
-        return labels.FirstOrDefault(l => item.IsLabelledBy(l.Path)) is { } own ? file.WithLabels(own.Text) : file;
+        if (labels.FirstOrDefault(text => item.IsLabelledBy(text.Path)) is { } names) file = file.WithLabels(names.Text);
+        return schedules.FirstOrDefault(text => item.IsScheduledBy(text.Path)) is { } schedule ? file.WithSchedule(schedule.Text) : file;
     }
 
-    private static Finding? Unlabelled(ModelItem item, ImmutableArray<LabelsFile> labels)
+    private static Finding? Unlabelled(ModelItem item, ImmutableArray<TextFile> labels)
     {
         if (item.Labels is null || labels.Any(l => item.IsLabelledBy(l.Path))) return null;
         return new Finding(
             new Problem(Descriptors.NotUnderstood.Id, $"Labels=\"{item.Labels}\" names no file; its path counts from the project's folder"), Path: item.Path);
     }
 
-    /// <summary>A text file with the names of classes.</summary>
-    private sealed record LabelsFile(string Path, string Text);
+    /// <summary>A text file of the project.</summary>
+    private sealed record TextFile(string Path, string Text);
 
     /// <summary>Compiles a model; whatever else goes wrong becomes its problem, ETCH900.</summary>
     internal static CompiledModel Compile(Job job, CancellationToken cancel)

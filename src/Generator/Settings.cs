@@ -19,6 +19,9 @@ internal sealed record ModelItem(string Path, string? Class, string? Namespace, 
     // The labels of flowers.tflite are in flowers.labels.txt beside it.
     private const string LabelsExtension = ".labels.txt";
 
+    /// <summary>The schedule of flowers.tflite is flowers.schedule beside it.</summary>
+    public const string ScheduleExtension = ".schedule";
+
     /// <summary>The file's name with its extension.</summary>
     public string Name => Path.Substring(Path.LastIndexOf('/') + 1);
 
@@ -46,6 +49,10 @@ internal sealed record ModelItem(string Path, string? Class, string? Namespace, 
 
     /// <summary>True for the path of this model's labels file.</summary>
     public bool IsLabelledBy(string path) => string.Equals(path.Replace('\\', '/'), LabelsPath, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>True for the path of the schedule beside this model.</summary>
+    public bool IsScheduledBy(string path) =>
+        string.Equals(path.Replace('\\', '/'), Path.Substring(0, Path.Length - ".tflite".Length) + ScheduleExtension, StringComparison.OrdinalIgnoreCase);
 
     // A path that counts from a folder, from the root on and without dots.
     private static string Rooted(string directory, string path)

@@ -122,7 +122,7 @@ internal sealed class Consumer : IDisposable
     {
         public override string Path { get; } = path;
 
-        public override SourceText GetText(CancellationToken cancellationToken = default) => Path.EndsWith(".txt", StringComparison.Ordinal)
+        public override SourceText GetText(CancellationToken cancellationToken = default) => !Path.EndsWith(".tflite", StringComparison.Ordinal)
             ? SourceText.From(File.ReadAllText(Path))
             : throw new InvalidOperationException("A model was read as text.");
     }

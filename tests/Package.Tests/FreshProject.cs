@@ -124,6 +124,13 @@ public sealed class FreshProject : IAsyncLifetime
         file.SetLength(file.Length / 2);
     }
 
+    /// <summary>Writes a file of the project, or removes it.</summary>
+    public void Write(string path, string? text)
+    {
+        if (text is null) File.Delete(At("App/" + path));
+        else File.WriteAllText(At("App/" + path), text);
+    }
+
     private string At(string path) => Path.Combine(_folder.FullName, path);
 
     private async Task<(int Exit, string Output)> Dotnet(string folder, params string[] arguments)

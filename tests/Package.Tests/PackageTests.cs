@@ -63,6 +63,15 @@ public class PackageTests(FreshProject project) : IClassFixture<FreshProject>
         Assert.NotEqual(0, exit);
         Assert.Contains(Errors(output), static error => error.Contains("keywords.tflite(1,1): error ETCH007: Labels=\"Models/none.txt\" names no file", StringComparison.Ordinal));
 
+        // Schedules beside models are found without being listed, whatever the model is listed as.
+        project.Write("Models/keywords.schedule", "model 00");
+        project.Write("Models/sensor.schedule", "model 00");
+        (_, output) = await project.Build([.. once, "-p:TreatWarningsAsErrors=false"]);
+        Assert.Contains("keywords.tflite(1,1): warning ETCH109: ", output, StringComparison.Ordinal);
+        Assert.Contains("ETCH109: the schedule beside 'sensor.tflite' is ignored", output, StringComparison.Ordinal);
+        project.Write("Models/keywords.schedule", null);
+        project.Write("Models/sensor.schedule", null);
+
         // Alone, the C# compiler would warn that the generator did not load, and go on without the models' code.
         project.Break("analyzers/dotnet/cs/Etch.Compiler.dll");
         (exit, output) = await project.Build([.. once, "-p:TreatWarningsAsErrors=false"]);

@@ -25,6 +25,7 @@ internal static class Ids
     public const string NotQuantized = "ETCH106";
     public const string Dropout = "ETCH107";
     public const string Labels = "ETCH108";
+    public const string Schedule = "ETCH109";
     public const string InternalError = "ETCH900";
 }
 
