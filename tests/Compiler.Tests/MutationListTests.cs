@@ -54,7 +54,7 @@ public sealed class MutationListTests
 
     [Fact]
     public void Every_operator_that_is_named_exists() => Assert.Empty(
-        Lines.SelectMany(Operators).Except(OpTable.Lines().Select(Name)).Except(PropertyCases.All.Keys));
+        Lines.SelectMany(Operators).Where(name => !name.StartsWith("pass ", StringComparison.Ordinal)).Except(OpTable.Lines().Select(Name)).Except(PropertyCases.All.Keys));
 
     [Fact]
     public void Every_test_that_is_named_exists()

@@ -24,6 +24,7 @@ internal static class MergeEqual
 
         var ops = new List<Op>();
         var computed = new Dictionary<(Op, EquatableArray<Tensor>), Op>();
+        bool isMerged = same.Count > 0;
         foreach (Op original in graph.Ops)
         {
             Op op = original.Inputs.Any(same.ContainsKey)
@@ -38,6 +39,7 @@ internal static class MergeEqual
             }
 
             // The caller's second output of the same value is a copy.
+            isMerged = true;
             for (int i = 0; i < op.Outputs.Count; i++)
             {
                 if (graph.Outputs.Contains(op.Outputs[i])) ops.Add(new Reshape("RESHAPE") { Inputs = new[] { equal.Outputs[i] }, Outputs = new[] { op.Outputs[i] } });
@@ -45,7 +47,7 @@ internal static class MergeEqual
             }
         }
 
-        return same.Count == 0 && ops.Count == graph.Ops.Count ? graph : graph.With(ops);
+        return isMerged ? graph.With(ops) : graph;
     }
 
     private static Tensor Unnamed(Tensor tensor) => tensor with { Name = "", Data = null };

@@ -28,6 +28,27 @@ public sealed class ControlFlowTests
         Assert.Equal("inputs %0\n%3 = ADD(%0, %0)\n%1 = RESHAPE(%3)\n%4 = ADD(%1, %1)\n%2 = RESHAPE(%4)\noutputs %2", Text(Agreement.Import(file)));
     }
 
+    [Fact]
+    public void A_call_reads_and_writes_in_order()
+    {
+        byte[] file = File(b =>
+        {
+            (int x, int y, int z) = Outer(b);
+            int other = b.Int8("other", [4], 1, 0);
+            b.Operator(Schema.Builtin.Call, [x, other], [y, z], (0, FlatValue.Int32(1)));
+            b.Ports([x, other], [y, z]);
+            b.NextSubgraph();
+            int first = b.Int8("first", [4], 1, 0), second = b.Int8("second", [4], 1, 0), less = b.Int8("less", [4], 1, 0), most = b.Int8("most", [4], 1, 0);
+            b.Operator(Schema.Builtin.Sub, [first, second], [less], None);
+            b.Operator(Schema.Builtin.Maximum, [first, second], [most]);
+            b.Ports([first, second], [less, most]);
+        });
+        Values values = Values.Run(Agreement.Import(file), [new[] { 1, 2, 3, 4 }, new[] { 4, 1, 1, 0 }]);
+        Assert.Equal([-3, 1, 2, 4], values.Integers(1));
+        Assert.Equal([4, 2, 3, 4], values.Integers(2));
+        Agreement.Check("Order", [file], others: 1);
+    }
+
     [Theory]
     [InlineData(1, 2)]
     [InlineData(0, 3)]

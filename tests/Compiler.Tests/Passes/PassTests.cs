@@ -117,6 +117,17 @@ public sealed class PassTests
     public void FuseActivation_leaves_other_quantisation() => Graphs.AssertKeeps(Passes.FuseActivation.Run, Activated(Schema.Builtin.Relu, scale: 0.25f));
 
     [Fact]
+    public void FuseActivation_leaves_other_quantisation_of_int16() => Graphs.AssertKeeps(Passes.FuseActivation.Run, Graphs.Of(b =>
+    {
+        Quantization Of(float scale) => TfliteBuilder.Quantized(scale, 0);
+        int x = b.Tensor("x", ElementType.Int16, [1, 4], Of(1)), filter = b.Int8("filter", [4, 4], 1, 0, new byte[16]);
+        int sum = b.Tensor("sum", ElementType.Int16, [1, 4], Of(0.5f)), y = b.Tensor("y", ElementType.Int16, [1, 4], Of(0.25f));
+        b.Operator(Schema.Builtin.FullyConnected, [x, filter], [sum], (0, FlatValue.Int32(0)));
+        b.Operator(Schema.Builtin.Relu, [sum], [y]);
+        b.Ports([x], [y]);
+    }));
+
+    [Fact]
     public void FuseActivation_leaves_another_zero_point() => Graphs.AssertKeeps(Passes.FuseActivation.Run, Activated(Schema.Builtin.Relu, zeroPoint: 1));
 
     [Fact]

@@ -95,6 +95,14 @@ public sealed class RewriteTests
     }));
 
     [Fact]
+    public void TabulateUnary_leaves_two_inputs() => Graphs.AssertKeeps(Tabulate, Graphs.Of(b =>
+    {
+        int x = b.Int8("x", [4], 1, 0), other = b.Int8("other", [4], 1, 0), y = b.Int8("y", [4], 1, 0);
+        b.Operator(Schema.Builtin.Add, [x, other], [y], (0, FlatValue.Int32(0)));
+        b.Ports([x, other], [y]);
+    }));
+
+    [Fact]
     public void RemoveIdentities_drops_what_changes_no_byte() => Graphs.AssertRewrites(
         RemoveIdentities.Run,
         Graphs.Of(b =>
@@ -169,6 +177,15 @@ public sealed class RewriteTests
         b.Ports([x], [y]);
     }));
 
+    [Fact]
+    public void RemoveIdentities_leaves_what_moves_or_repeats_elements() => Graphs.AssertKeeps(RemoveIdentities.Run, Graphs.Of(b =>
+    {
+        int x = b.Int8("x", [2, 2], 1, 0), turned = b.Int8("turned", [2, 2], 1, 0), y = b.Int8("y", [2, 2], 1, 0);
+        b.Operator(Schema.Builtin.Transpose, [x, b.Int32("order", 1, 0)], [turned]);
+        b.Operator(Schema.Builtin.ReverseV2, [turned, b.Int32("axis", 0)], [y]);
+        b.Ports([x], [y]);
+    }));
+
     [Theory]
     [InlineData(false, false)]
     [InlineData(true, false)]
@@ -231,7 +248,7 @@ public sealed class RewriteTests
     {
         Graph graph = Graphs.Of(b =>
         {
-            int x = b.Int8("x", [1, 2, 3, 4], 1, 0), c = b.Int8("c", [4, 1, 1], 1, 0, [1, 2, 3, 4]);
+            int x = b.Int8("x", [1, 2, 3, 4], 1, 0), c = b.Int8("c", [4, 2, 1], 1, 0, [1, 2, 3, 4, 5, 6, 7, 8]);
             int[] t = [.. Enumerable.Range(0, 4).Select(i => b.Int8($"t{i}", i == 3 ? [1, 2, 3, 4] : [1, 4, 2, 3], 1, 0))];
             Turn(b, x, t[0], 0, 3, 1, 2);
             b.Operator(Schema.Builtin.Add, [t[0], c], [t[1]], (0, FlatValue.Int32(0)));
@@ -327,6 +344,40 @@ public sealed class RewriteTests
     }
 
     [Fact]
+    public void MoveTransposes_makes_a_view_of_two_whose_first_somebody_else_reads()
+    {
+        // Only the dimension of size 1 moves by both together.
+        Graph graph = Graphs.Of(b =>
+        {
+            int x = b.Int8("x", [1, 2, 3, 4], 1, 0), other = b.Int8("other", [1, 4, 2, 3], 1, 0), t = b.Int8("t", [1, 4, 2, 3], 1, 0);
+            int y = b.Int8("y", [2, 1, 3, 4], 1, 0), z = b.Int8("z", [1, 4, 2, 3], 1, 0);
+            Turn(b, x, t, 0, 3, 1, 2);
+            Turn(b, t, y, 2, 0, 3, 1);
+            b.Operator(Schema.Builtin.Add, [t, other], [z], (0, FlatValue.Int32(0)));
+            b.Ports([x, other], [y, z]);
+        });
+        Graph moved = MoveTransposes.Run(graph);
+        Assert.Equal(["TRANSPOSE", "RESHAPE", "ADD"], moved.Ops.Select(op => op.Name));
+        int[] values = [.. Enumerable.Range(0, 24)];
+        Assert.All(graph.Outputs, id => Assert.Equal(Values.Run(graph, [values, values]).Integers(id), Values.Run(moved, [values, values]).Integers(id)));
+    }
+
+    [Fact]
+    public void MoveTransposes_leaves_what_the_caller_reads()
+    {
+        Graph graph = Graphs.Of(b =>
+        {
+            int x = b.Int8("x", [1, 2, 3, 4], 1, 0), t = b.Int8("t", [1, 4, 2, 3], 1, 0), y = b.Int8("y", [1, 3, 4, 2], 1, 0);
+            Turn(b, x, t, 0, 3, 1, 2);
+            Turn(b, t, y, 0, 3, 1, 2);
+            b.Ports([x], [t, y]);
+        });
+        Graph moved = MoveTransposes.Run(graph);
+        Assert.Contains(moved.Ops, op => op.Outputs[0] == graph.Outputs[0]);
+        AssertSame(graph, moved);
+    }
+
+    [Fact]
     public void MergeEqual_computes_the_same_once()
     {
         Graph graph = Graphs.Of(b =>
@@ -368,6 +419,34 @@ public sealed class RewriteTests
         b.Operator(Schema.Builtin.Add, [first, second], [y], (0, FlatValue.Int32(0)));
         b.Ports([x], [y]);
     }));
+
+    [Fact]
+    public void MergeEqual_leaves_constants_of_other_bytes_and_random_numbers() => Graphs.AssertKeeps(MergeEqual.Run, Graphs.Of(b =>
+    {
+        int x = b.Int8("x", [1, 2], 1, 0), one = b.Int8("one", [2], 1, 0, [1, 2]), other = b.Int8("other", [2], 1, 0, [1, 3]), shape = b.Int32("shape", 1, 2);
+        int[] y = [b.Int8("y0", [1, 2], 1, 0), b.Int8("y1", [1, 2], 1, 0)], random = [.. Enumerable.Range(0, 2).Select(i => b.Tensor($"random{i}", ElementType.Float32, [1, 2]))];
+        b.Operator(Schema.Builtin.Add, [x, one], [y[0]], (0, FlatValue.Int32(0)));
+        b.Operator(Schema.Builtin.Add, [x, other], [y[1]], (0, FlatValue.Int32(0)));
+        foreach (int id in random) b.Operator(Schema.Builtin.RandomUniform, [shape], [id]);
+        b.Ports([x], [.. y, .. random]);
+    }));
+
+    [Fact]
+    public void MergeEqual_takes_every_output()
+    {
+        Graph graph = Graphs.Of(b =>
+        {
+            int x = b.Int8("x", [1, 4], 1, 0), axis = b.Int32("axis", 1), y = b.Int8("y", [1, 2], 1, 0);
+            int[] parts = [.. Enumerable.Range(0, 4).Select(i => b.Int8($"part{i}", [1, 2], 1, 0))];
+            b.Operator(Schema.Builtin.Split, [axis, x], [parts[0], parts[1]], (0, FlatValue.Int32(2)));
+            b.Operator(Schema.Builtin.Split, [axis, x], [parts[2], parts[3]], (0, FlatValue.Int32(2)));
+            b.Operator(Schema.Builtin.Sub, [parts[0], parts[3]], [y], (0, FlatValue.Int32(0)));
+            b.Ports([x], [y]);
+        });
+        Graph merged = MergeEqual.Run(graph);
+        Assert.Equal(["SPLIT", "SUB"], merged.Ops.Select(op => op.Name));
+        AssertSame(graph, merged);
+    }
 
     // An image and what becomes of it.
     private static Graph Transposed(Func<TfliteBuilder, (int Turned, int Result)> tensors, Action<TfliteBuilder, int, int, int> operators) => Graphs.Of(b =>
