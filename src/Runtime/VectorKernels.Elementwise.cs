@@ -185,6 +185,91 @@ public static partial class VectorKernels
         }
     }
 
+    /// <summary>MUL of two int8 tensors: the product of what they stand for, requantised.</summary>
+    /// <param name="input1">The first input.</param>
+    /// <param name="input2">The second input: as long as the first, or a part of that length which is used again and again.</param>
+    /// <param name="output">The stored outputs, as many as the first input has; may be the same memory as an input of this length.</param>
+    /// <param name="zeroPoint1">The first input's zero point.</param>
+    /// <param name="zeroPoint2">The second input's zero point.</param>
+    /// <param name="multiplier">Q0.31.</param>
+    /// <param name="right">Right shift from 1 to 31.</param>
+    /// <param name="zeroPoint">The output's zero point.</param>
+    /// <param name="min">The smallest stored output.</param>
+    /// <param name="max">The largest stored output.</param>
+    public static void Multiply(
+        ReadOnlySpan<sbyte> input1, ReadOnlySpan<sbyte> input2, Span<sbyte> output, int zeroPoint1, int zeroPoint2, int multiplier, sbyte right, int zeroPoint, int min, int max) =>
+        MultiplyParts<int>(input1, input2, output, zeroPoint1, zeroPoint2, new Requantization([multiplier], [right], zeroPoint, min, max));
+
+    /// <summary>MUL of two int8 tensors with a factor in single precision, as XNNPACK has it.</summary>
+    /// <param name="input1">The first input.</param>
+    /// <param name="input2">The second input: as long as the first, or a part of that length which is used again and again.</param>
+    /// <param name="output">The stored outputs, as many as the first input has; may be the same memory as an input of this length.</param>
+    /// <param name="zeroPoint1">The first input's zero point.</param>
+    /// <param name="zeroPoint2">The second input's zero point.</param>
+    /// <param name="scale">Above 0 and below 256.</param>
+    /// <param name="zeroPoint">The output's zero point.</param>
+    /// <param name="min">The smallest stored output.</param>
+    /// <param name="max">The largest stored output.</param>
+    public static void Multiply(
+        ReadOnlySpan<sbyte> input1, ReadOnlySpan<sbyte> input2, Span<sbyte> output, int zeroPoint1, int zeroPoint2, float scale, int zeroPoint, int min, int max) =>
+        MultiplyParts<float>(input1, input2, output, zeroPoint1, zeroPoint2, new Requantization([scale], zeroPoint, min, max));
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MultiplyParts<TFactor>(
+        ReadOnlySpan<sbyte> input1, ReadOnlySpan<sbyte> input2, Span<sbyte> output, int zeroPoint1, int zeroPoint2, in Requantization r)
+    {
+        int part = input2.Length;
+        input1 = input1.Slice(0, output.Length);
+        if (part == 0) return;
+        Vector128<sbyte> min = Vector128.Create((sbyte)r.Min), max = Vector128.Create((sbyte)r.Max);
+        Vector512<int> zeroPoints512 = Vector512.Create(r.ZeroPoint);
+        Vector256<int> zeroPoints256 = Vector256.Create(r.ZeroPoint);
+        Factors512<TFactor> factors512 = Avx512BW.IsSupported ? new Factors512<TFactor>(r, 0) : default;
+        Factors256<TFactor> factors256 = Avx2.IsSupported ? new Factors256<TFactor>(r, 0) : default;
+        Factors128 factors128 = Sse41.IsSupported && !Avx2.IsSupported ? new Factors128(r, 0, 8) : default;
+        FactorsArm factorsArm = AdvSimd.Arm64.IsSupported ? new FactorsArm(r, 0) : default;
+        ref sbyte b = ref MemoryMarshal.GetReference(input2);
+        for (int first = 0; first < output.Length; first += part)
+        {
+            ref sbyte a = ref MemoryMarshal.GetReference(input1.Slice(first, part));
+            ref sbyte c = ref MemoryMarshal.GetReference(output.Slice(first, part));
+            int i = 0;
+            if (Avx512BW.IsSupported)
+            {
+                for (; i <= part - 16; i += 16)
+                {
+                    Vector512<int> x = Avx512F.Subtract(Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref a, (nuint)i)), Vector512.Create(zeroPoint1));
+                    Vector512<int> y = Avx512F.Subtract(Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref b, (nuint)i)), Vector512.Create(zeroPoint2));
+                    Store(factors512.Scale(Avx512F.MultiplyLow(Avx512F.Add(x, x), y)), zeroPoints512, min, max, 16, ref Unsafe.Add(ref c, i));
+                }
+            }
+
+            if (Avx2.IsSupported)
+            {
+                for (; i <= part - 8; i += 8)
+                {
+                    Vector256<int> x = Avx2.Subtract(Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(Eight(ref Unsafe.Add(ref a, i))).AsSByte()), Vector256.Create(zeroPoint1));
+                    Vector256<int> y = Avx2.Subtract(Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(Eight(ref Unsafe.Add(ref b, i))).AsSByte()), Vector256.Create(zeroPoint2));
+                    Store(factors256.Scale(Avx2.MultiplyLow(Avx2.Add(x, x), y)), zeroPoints256, min, max, 8, ref Unsafe.Add(ref c, i));
+                }
+            }
+            else
+            {
+                for (; i <= part - 8; i += 8)
+                {
+                    (Vector128<int> x, Vector128<int> x4) = WidenEight(ref Unsafe.Add(ref a, i));
+                    (Vector128<int> y, Vector128<int> y4) = WidenEight(ref Unsafe.Add(ref b, i));
+                    x = (x - Vector128.Create(zeroPoint1)) * (y - Vector128.Create(zeroPoint2));
+                    x4 = (x4 - Vector128.Create(zeroPoint1)) * (y4 - Vector128.Create(zeroPoint2));
+                    if (Sse41.IsSupported) factors128.Store(x + x, x4 + x4, r, 0, 8, min, max, ref Unsafe.Add(ref c, i));
+                    else factorsArm.Store(x, x4, 8, ref Unsafe.Add(ref c, i));
+                }
+            }
+
+            for (; i < part; i++) Unsafe.Add(ref c, i) = r.Store((Unsafe.Add(ref a, i) - zeroPoint1) * (Unsafe.Add(ref b, i) - zeroPoint2), 0);
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static (Vector128<int> Low, Vector128<int> High) WidenEight(ref sbyte from) =>
         Vector128.Widen(Vector128.Widen(Vector128.CreateScalar(Eight(ref from)).AsSByte()).Lower);
@@ -236,6 +321,114 @@ public static partial class VectorKernels
                 for (int x = 0; x < columns; x++) sums[c] += Unsafe.Add(ref first, (x * sums.Length) + c);
             }
         }
+    }
+
+    /// <summary>MAX_POOL_2D on windows inside the image, one beside the other: the largest value of each channel, clamped.</summary>
+    /// <param name="input">The bytes from the first window's first on; its row r begins <paramref name="rowStride"/> · r further on.</param>
+    /// <param name="rowStride">Bytes between the rows of a window.</param>
+    /// <param name="rows">Rows of a window.</param>
+    /// <param name="columns">Pixels in a row of a window.</param>
+    /// <param name="step">Bytes from window to window.</param>
+    /// <param name="output">The stored outputs; no memory of the windows'.</param>
+    /// <param name="channels">At least 8.</param>
+    /// <param name="min">The smallest stored output.</param>
+    /// <param name="max">The largest stored output.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void MaxPool(ReadOnlySpan<sbyte> input, int rowStride, int rows, int columns, int step, Span<sbyte> output, int channels, int min, int max)
+    {
+        int pixels = output.Length / channels;
+        if (pixels == 0) return;
+        var window = new PoolWindow { RowStride = rowStride, Rows = rows, Columns = columns, Channels = channels, Min = (sbyte)min, Max = (sbyte)max };
+        ref sbyte first = ref MemoryMarshal.GetReference(input.Slice(0, ((pixels - 1) * step) + ((rows - 1) * rowStride) + (columns * channels)));
+        ref sbyte stored = ref MemoryMarshal.GetReference(output);
+        for (; pixels > 0; pixels--)
+        {
+            // What is left of a vector is computed as part of one that ends with the last channel.
+            int c = 0;
+            if (Avx512BW.IsSupported)
+            {
+                for (; c <= channels - 64; c += 64) Largest64(window, ref Unsafe.Add(ref first, c)).StoreUnsafe(ref stored, (nuint)c);
+            }
+
+            if (Avx2.IsSupported)
+            {
+                for (; c <= channels - 32; c += 32) Largest32(window, ref Unsafe.Add(ref first, c)).StoreUnsafe(ref stored, (nuint)c);
+            }
+
+            for (; c < channels && channels >= 16; c += 16)
+            {
+                c = Math.Min(c, channels - 16);
+                Largest16(window, ref Unsafe.Add(ref first, c)).StoreUnsafe(ref stored, (nuint)c);
+            }
+
+            for (; c < channels; c += 8)
+            {
+                c = Math.Min(c, channels - 8);
+                Unsafe.WriteUnaligned(ref Unsafe.As<sbyte, byte>(ref Unsafe.Add(ref stored, c)), Largest8(window, ref Unsafe.Add(ref first, c)));
+            }
+
+            first = ref Unsafe.Add(ref first, step);
+            stored = ref Unsafe.Add(ref stored, channels);
+        }
+    }
+
+    private struct PoolWindow
+    {
+        public int RowStride, Rows, Columns, Channels;
+
+        public sbyte Min, Max;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<sbyte> Largest64(in PoolWindow window, ref sbyte first)
+    {
+        Vector512<sbyte> largest = Vector512.Create(window.Min);
+        for (int row = window.Rows; row > 0; row--, first = ref Unsafe.Add(ref first, window.RowStride))
+        {
+            ref sbyte pixel = ref first;
+            for (int x = window.Columns; x > 0; x--, pixel = ref Unsafe.Add(ref pixel, window.Channels)) largest = Avx512BW.Max(largest, Vector512.LoadUnsafe(ref pixel));
+        }
+
+        return Avx512BW.Min(largest, Vector512.Create(window.Max));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<sbyte> Largest32(in PoolWindow window, ref sbyte first)
+    {
+        Vector256<sbyte> largest = Vector256.Create(window.Min);
+        for (int row = window.Rows; row > 0; row--, first = ref Unsafe.Add(ref first, window.RowStride))
+        {
+            ref sbyte pixel = ref first;
+            for (int x = window.Columns; x > 0; x--, pixel = ref Unsafe.Add(ref pixel, window.Channels)) largest = Avx2.Max(largest, Vector256.LoadUnsafe(ref pixel));
+        }
+
+        return Avx2.Min(largest, Vector256.Create(window.Max));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<sbyte> Largest16(in PoolWindow window, ref sbyte first)
+    {
+        Vector128<sbyte> largest = Vector128.Create(window.Min);
+        for (int row = window.Rows; row > 0; row--, first = ref Unsafe.Add(ref first, window.RowStride))
+        {
+            ref sbyte pixel = ref first;
+            for (int x = window.Columns; x > 0; x--, pixel = ref Unsafe.Add(ref pixel, window.Channels)) largest = Vector128.Max(largest, Vector128.LoadUnsafe(ref pixel));
+        }
+
+        return Vector128.Min(largest, Vector128.Create(window.Max));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static long Largest8(in PoolWindow window, ref sbyte first)
+    {
+        Vector128<sbyte> largest = Vector128.Create(window.Min);
+        for (int row = window.Rows; row > 0; row--, first = ref Unsafe.Add(ref first, window.RowStride))
+        {
+            ref sbyte pixel = ref first;
+            for (int x = window.Columns; x > 0; x--, pixel = ref Unsafe.Add(ref pixel, window.Channels)) largest = Vector128.Max(largest, Vector128.CreateScalarUnsafe(Eight(ref pixel)).AsSByte());
+        }
+
+        return Vector128.Min(largest, Vector128.Create(window.Max)).AsInt64().ToScalar();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -249,6 +249,83 @@ public sealed class VectorKernelTests
         Assert.Equal(expected, sums);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(63)]
+    [InlineData(64)]
+    [InlineData(255)]
+    [InlineData(256)]
+    [InlineData(1000)]
+    public void Results_are_looked_up(int count)
+    {
+        if (!VectorKernels.IsSupported) return;
+        for (int seed = 0; seed < 20; seed++)
+        {
+            var random = new Random(seed);
+            byte flip = (byte)(128 * (seed % 2));
+            byte[] results = new byte[256], input = new byte[count + 256];
+            random.NextBytes(results);
+            random.NextBytes(input);
+            for (int i = 0; i < 256; i++) input[i] = (byte)i;
+            if (count < 256) input = input[..count];
+            byte[] expected = [.. input.Select(x => results[x ^ flip])], output = seed % 4 < 2 ? input : new byte[input.Length];
+            VectorKernels.Lookup(input, output, results, flip);
+            Assert.Equal(expected, output);
+        }
+    }
+
+    [Fact]
+    public void Products_are_those_of_the_scalar_code()
+    {
+        if (!VectorKernels.IsSupported) return;
+        for (int seed = 0; seed < 400; seed++)
+        {
+            var random = new Random(seed);
+            var layer = new Layer(random, 1, isOne: true);
+            int part = random.Next(1, 90), zeroPoint1 = random.Next(-128, 128), zeroPoint2 = random.Next(-128, 128);
+            sbyte[] a = Bytes(random, part * (seed % 3 == 0 ? 1 : random.Next(0, 5))), b = Bytes(random, part), output = seed % 2 == 0 ? [.. a] : new sbyte[a.Length];
+            int Product(int i) => (a[i] - zeroPoint1) * (b[i % part] - zeroPoint2);
+            sbyte[] expected = [.. a.Select((_, i) => layer.Store(Product(i), 0))], single = [.. a.Select((_, i) => layer.StoreSingle(Product(i), 0))];
+            VectorKernels.Multiply(
+                seed % 2 == 0 ? output : a, b, output, zeroPoint1, zeroPoint2, layer.Multiplier[0], layer.Right[0], layer.ZeroPoint, layer.Min, layer.Max);
+            Assert.Equal(expected, output);
+            VectorKernels.Multiply(a, b, output, zeroPoint1, zeroPoint2, layer.Scale[0], layer.ZeroPoint, layer.Min, layer.Max);
+            Assert.Equal(single, output);
+        }
+    }
+
+    [Theory]
+    [InlineData(8, 3, 3, 7)]
+    [InlineData(13, 2, 2, 4)]
+    [InlineData(16, 1, 1, 3)]
+    [InlineData(27, 2, 3, 5)]
+    [InlineData(48, 3, 1, 2)]
+    [InlineData(63, 5, 5, 1)]
+    [InlineData(96, 3, 3, 9)]
+    [InlineData(191, 2, 2, 3)]
+    public void The_largest_values_of_windows_are_stored(int channels, int rows, int columns, int pixels)
+    {
+        if (!VectorKernels.IsSupported) return;
+        for (int seed = 0; seed < 20; seed++)
+        {
+            var random = new Random(seed);
+            int step = random.Next(1, columns + 2) * channels, rowStride = ((pixels - 1) * step) + (columns * channels) + random.Next(0, 3);
+            int min = seed % 2 == 0 ? -128 : random.Next(-128, 0), max = random.Next(0, 128);
+            sbyte[] input = [.. Enumerable.Range(0, rows * rowStride).Select(_ => (sbyte)random.Next(-128, random.Next(-127, 128)))];
+            sbyte[] expected = new sbyte[pixels * channels], actual = new sbyte[expected.Length];
+            for (int i = 0; i < expected.Length; i++)
+            {
+                int first = (i / channels * step) + (i % channels);
+                int largest = Enumerable.Range(0, rows * columns).Max(tap => (int)input[first + (tap / columns * rowStride) + (tap % columns * channels)]);
+                expected[i] = (sbyte)Math.Clamp(largest, min, max);
+            }
+
+            VectorKernels.MaxPool(input, rowStride, rows, columns, step, actual, channels, min, max);
+            Assert.Equal(expected, actual);
+        }
+    }
+
     /// <summary>A convolution of which some rows are computed from those input rows that they need.</summary>
     private sealed record Geometry(ConvolutionShape Shape, int RowBegin, int RowEnd, int InputTop, int InputRows)
     {

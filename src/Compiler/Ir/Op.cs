@@ -71,6 +71,9 @@ internal enum RuntimeKernels
     ConvolveDepthwise = 2,
     Add = 4,
     AddPixels = 8,
+    MaxPool = 16,
+    Lookup = 32,
+    Multiply = 64,
 }
 
 /// <summary>How a layer is computed: only numbers. Everything is decided; emitting prints.</summary>

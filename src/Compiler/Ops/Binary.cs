@@ -44,8 +44,10 @@ internal static class Binary
 
     /// <summary>The layer; <paramref name="lines"/> compute <c>int result</c> from <c>int a</c> and <c>int b</c>, both without their zero points.</summary>
     /// <param name="vectorCall">The call of a vector kernel on <c>input1</c>, <c>input2</c> and <c>output</c>, for INT8 inputs of one shape.</param>
+    /// <param name="vectorKernel">Which it is; <c>Multiply</c> also takes a second input that is repeated.</param>
     public static Layer Layer(
-        Graph graph, Op op, string name, (int Min, int Max) range, CompileOptions options, string[] constants, string[] lines, string[]? vectorCall = null) =>
+        Graph graph, Op op, string name, (int Min, int Max) range, CompileOptions options, string[] constants, string[] lines, string[]? vectorCall = null,
+        RuntimeKernels vectorKernel = RuntimeKernels.Add) =>
         Layer(
             graph, op, name, options,
             [
@@ -54,19 +56,22 @@ internal static class Binary
                 InvariantText.Of($"const int ActivationMin = {range.Min}, ActivationMax = {range.Max};"),
             ],
             [WithoutZeroPoints, .. lines],
-            $"({graph[op.Outputs[0]].Type.Keyword()})FixedPoint.Clamp(result + OutputZeroPoint, ActivationMin, ActivationMax)", vectorCall);
+            $"({graph[op.Outputs[0]].Type.Keyword()})FixedPoint.Clamp(result + OutputZeroPoint, ActivationMin, ActivationMax)", vectorCall, vectorKernel);
 
     /// <summary>The layer; <paramref name="lines"/> may use the stored values <c>{1}</c> and <c>{2}</c>, then <paramref name="result"/> is what is stored.</summary>
     public static Layer Layer(
-        Graph graph, Op op, string name, CompileOptions options, string[] constants, string[] lines, string result, string[]? vectorCall = null)
+        Graph graph, Op op, string name, CompileOptions options, string[] constants, string[] lines, string result, string[]? vectorCall = null,
+        RuntimeKernels vectorKernel = RuntimeKernels.Add)
     {
         Tensor a = graph[op.Inputs[0]], b = graph[op.Inputs[1]], output = graph[op.Outputs[0]];
         Nest nest = Nest.Of(
             output.Shape.ToArray(), Shapes.Strides(output.Shape),
             Shapes.BroadcastStrides(a.Shape, output.Shape), Shapes.BroadcastStrides(b.Shape, output.Shape));
-        bool isVectorised = options.Vectors && a.Type == ElementType.Int8 && !a.IsConstant && !b.IsConstant;
+        bool isPlain = nest.Shape.Count <= 1 && nest.IsDense(1) && nest.IsDense(2), isRepeated = vectorKernel == RuntimeKernels.Multiply && Repeats(nest);
+        bool isVectorised = options.Vectors && a.Type == ElementType.Int8 && vectorCall is not null
+            && (isRepeated || (isPlain && !a.IsConstant && !b.IsConstant));
         var kernel = new BinaryKernel(
-            name, nest, a.Type, a.IsConstant, b.IsConstant, output.Type, constants, lines, result, isVectorised ? vectorCall ?? [] : [], options.CheckOverflow);
+            name, nest, a.Type, a.IsConstant, b.IsConstant, output.Type, constants, lines, result, isVectorised ? vectorCall! : [], vectorKernel, options.CheckOverflow);
         int[] inputs = [.. op.Inputs.Take(2).Where(id => !graph[id].IsConstant)];
         Table[] tables =
         [
@@ -75,6 +80,12 @@ internal static class Binary
         ];
         return new Layer(op, kernel, inputs, tables);
     }
+
+    // The first input is read once from end to end, the second one, which fills a vector, again and again.
+    private static bool Repeats(Nest nest) => nest.Shape.Count == 2 && nest.IsDense(0) && nest.IsDense(1)
+        && nest.Strides[2][0] == 0 && nest.Strides[2][1] == 1 && nest.Shape[1] >= LeastPart;
+
+    private const int LeastPart = 8;
 
     /// <summary>Declares the zero points of both inputs; the declaration goes on.</summary>
     public static string ZeroPoints(Graph graph, Op op) =>
@@ -85,13 +96,13 @@ internal static class Binary
 
     private sealed record BinaryKernel(
         string Operator, Nest Nest, ElementType Type, bool IsConstant1, bool IsConstant2, ElementType OutputType,
-        EquatableArray<string> Constants, EquatableArray<string> Lines, string Result, EquatableArray<string> VectorCall, bool IsUnchecked) : Kernel
+        EquatableArray<string> Constants, EquatableArray<string> Lines, string Result, EquatableArray<string> VectorCall, RuntimeKernels VectorKernel, bool IsUnchecked) : Kernel
     {
         public override string Name => Operator;
 
-        public override int CodeBytes => 40 + (60 * Lines.Count) + (IsPlain ? (VectorCall.Count > 0 ? 180 : 0) : 300);
+        public override int CodeBytes => 40 + (60 * Lines.Count) + (VectorCall.Count > 0 ? 180 : 0) + (IsPlain ? 0 : 300);
 
-        public override RuntimeKernels Calls => IsPlain && VectorCall.Count > 0 ? RuntimeKernels.Add : RuntimeKernels.None;
+        public override RuntimeKernels Calls => VectorCall.Count > 0 ? VectorKernel : RuntimeKernels.None;
 
         private bool IsPlain => Nest.Shape.Count <= 1 && Nest.IsDense(1) && Nest.IsDense(2);
 
@@ -113,29 +124,38 @@ internal static class Binary
                 {
                     if (IsPlain)
                     {
-                        int count = Shapes.Count(Nest.Shape);
-                        w.Line($"input1 = input1.Slice(0, {count});");
-                        w.Line($"input2 = input2.Slice(0, {count});");
-                        w.Line($"output = output.Slice(0, {count});");
-                        if (VectorCall.Count > 0)
-                        {
-                            using (w.Block("if (VectorKernels.IsSupported)"))
-                            {
-                                foreach (string line in VectorCall) w.Line(line);
-                                w.Line("return;");
-                            }
-
-                            w.Line();
-                        }
-
+                        EmitSlices(w, Shapes.Count(Nest.Shape));
+                        EmitVectorCall(w);
                         using (w.Block("for (int i = 0; i < output.Length; i++)")) EmitElement(w, "i", "i", "i");
                     }
                     else
                     {
+                        if (VectorCall.Count > 0) EmitSlices(w, Nest.Shape[1]);
+                        EmitVectorCall(w);
                         Nest.Emit(w, "i", () => EmitElement(w, Nest.Offset(0, "i"), Nest.Offset(1, "i"), Nest.Offset(2, "i")));
                     }
                 }
             }
+        }
+
+        private void EmitSlices(CodeWriter w, int part)
+        {
+            int count = Shapes.Count(Nest.Shape);
+            w.Line($"input1 = input1.Slice(0, {count});");
+            w.Line($"input2 = input2.Slice(0, {part});");
+            w.Line($"output = output.Slice(0, {count});");
+        }
+
+        private void EmitVectorCall(CodeWriter w)
+        {
+            if (VectorCall.Count == 0) return;
+            using (w.Block("if (VectorKernels.IsSupported)"))
+            {
+                foreach (string line in VectorCall) w.Line(line);
+                w.Line("return;");
+            }
+
+            w.Line();
         }
 
         private void EmitElement(CodeWriter w, string to, string from1, string from2)

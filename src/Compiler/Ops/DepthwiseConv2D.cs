@@ -116,6 +116,11 @@ internal sealed record DepthwiseConv2D : Op
         (int, int) range = Ir.Quantize.Range(Activation, output);
         long[]? biasOfFile = Input(2) < 0 ? null : graph[Inputs[2]].Longs();
         (long[] bias, long[] bounds) = DotProducts.Fold(weights, biasOfFile, outputs, taps, input, multipliers, output.ZeroPoint, range, isWide);
+        for (int tap = 0; tap < taps; tap++)
+        {
+            for (int oc = 0; oc < outputs; oc++) stored[(tap * outputs) + oc] = weights[(oc * taps) + tap];
+        }
+
         var tables = new List<Table> { WeightedSum.Table(stored) };
         ElementType filterType = tables[0].Type;
         Requantization requantization = Requantization.Of(multipliers, bias, bounds, isWide, output, range, tables, values => values);

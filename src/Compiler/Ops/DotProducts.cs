@@ -177,11 +177,12 @@ internal sealed record DotProducts
     }
 
     /// <summary>
-    /// Folds the zero point into the bias and bounds each accumulator: its largest magnitude over all inputs. A channel whose weights
-    /// are all zero always stores the same number; its bias and factor become small ones that give that number, since training
-    /// leaves such channels with scales and biases that would cost the whole layer the shorter requantisation.
+    /// Folds the zero point into the bias and bounds each accumulator: its largest magnitude over all inputs. A channel that stores the same
+    /// number whatever its input, since its weights or its factor are 0 or next to it, loses its weights; its bias and factor become small ones
+    /// that give that number. Training leaves such channels with scales and biases that would cost the whole layer the shorter requantisation
+    /// and the vectors.
     /// </summary>
-    /// <param name="filter">For each output channel <paramref name="length"/> weights, without zero points.</param>
+    /// <param name="filter">For each output channel <paramref name="length"/> weights, without zero points; those of constant channels become 0.</param>
     /// <param name="multipliers">By channel; those of constant channels are replaced.</param>
     public static (long[] Bias, long[] Bounds) Fold(
         int[] filter, long[]? bias, int outputs, int length, Tensor input, Multiplier[] multipliers, int outputZeroPoint, (int, int) range, bool isWide)
@@ -200,13 +201,15 @@ internal sealed record DotProducts
             }
 
             long start = bias?[oc] ?? 0;
-            if (magnitude == 0 && !isWide)
+            if (!isWide && IsConstant(start, largest * magnitude, multipliers[oc], outputZeroPoint, range))
             {
                 // The number itself, or a quarter of four times it: 2^30 / 2^31, shifted right by one.
                 int moved = Requantization.Apply(start, multipliers[oc], outputZeroPoint, range) - outputZeroPoint;
                 bool isSingle = multipliers[oc].IsSingle;
                 start = isSingle ? moved : 4 * moved;
                 multipliers[oc] = isSingle ? Multiplier.OfSingle(1) : new Multiplier(1 << 30, -1);
+                sum = magnitude = 0;
+                Array.Clear(filter, oc * length, length);
             }
 
             folded[oc] = isWide ? start : unchecked((int)(start - (input.ZeroPoint * sum)));
@@ -215,6 +218,14 @@ internal sealed record DotProducts
         }
 
         return (folded, bounds);
+    }
+
+    // Whether all sums that are `reach` or less away from the start are stored as one number. Requantising keeps the order of sums that do not wrap.
+    private static bool IsConstant(long start, long reach, Multiplier factor, int zeroPoint, (int, int) range)
+    {
+        if (reach == 0 || (!factor.IsSingle && factor.Value == 0)) return true;
+        if (Math.Abs(start) + reach > int.MaxValue >> Math.Max(0, factor.Shift)) return false;
+        return Requantization.Apply(start - reach, factor, zeroPoint, range) == Requantization.Apply(start + reach, factor, zeroPoint, range);
     }
 
     // Lanes of the blocks of code, for the channels in blocks of 16 and for the others: a loop over four at a time, and what remains.

@@ -83,14 +83,22 @@ internal sealed record Lookup(EquatableArray<Op> Sources, EquatableArray<int> Re
     {
         Tensor input = graph[Inputs[0]], output = graph[Outputs[0]];
         var results = new Table("Results", output.Type, Values.Bytes(output.Type, Results.ToArray()));
-        return new Layer(this, new LookupKernel(input.Type, output.Type), new[] { Inputs[0] }, new[] { results });
+        bool isVectorised = options.Vectors && IsByte(output) && output.ElementCount >= LeastVector;
+        return new Layer(this, new LookupKernel(input.Type, output.Type, isVectorised), new[] { Inputs[0] }, new[] { results });
     }
 
-    private sealed record LookupKernel(ElementType InputType, ElementType OutputType) : Kernel
+    // Bytes that fill a vector.
+    private const int LeastVector = 64;
+
+    private sealed record LookupKernel(ElementType InputType, ElementType OutputType, bool IsVectorised) : Kernel
     {
         public override string Name => "Lookup";
 
-        public override int CodeBytes => 64;
+        public override int CodeBytes => IsVectorised ? 130 : 64;
+
+        public override int StackBytes => IsVectorised ? 800 : 0;
+
+        public override RuntimeKernels Calls => IsVectorised ? RuntimeKernels.Lookup : RuntimeKernels.None;
 
         public override bool CanOverwrite(int input) => true;
 
@@ -99,6 +107,18 @@ internal sealed record Lookup(EquatableArray<Op> Sources, EquatableArray<int> Re
             using (w.Method(
                 method, $"ReadOnlySpan<{InputType.Keyword()}> input, Span<{OutputType.Keyword()}> output", $"ReadOnlySpan<{OutputType.Keyword()}> results"))
             {
+                if (IsVectorised)
+                {
+                    using (w.Block("if (VectorKernels.IsSupported)"))
+                    {
+                        string flip = InputType == ElementType.Int8 ? "128" : "0";
+                        w.Line($"VectorKernels.Lookup(MemoryMarshal.AsBytes(input), MemoryMarshal.AsBytes(output), MemoryMarshal.AsBytes(results), flip: {flip});");
+                        w.Line("return;");
+                    }
+
+                    w.Line();
+                }
+
                 w.Line("input = input.Slice(0, output.Length);");
                 using (w.Block("for (int i = 0; i < output.Length; i++)"))
                 {

@@ -40,10 +40,16 @@ internal sealed record Mul : Op
 
     public override Layer SelectKernel(Graph graph, CompileOptions options)
     {
+        // Products are below 2^17: where the shift goes right, the vector kernels have the shorter form.
         Multiplier factor = Factor(graph);
+        string[] vectorCall =
+        [
+            $"VectorKernels.Multiply(input1, input2, output, ZeroPoint1, ZeroPoint2, {(factor.IsSingle ? "Scale" : "Multiplier, -Shift")}, OutputZeroPoint, ActivationMin, ActivationMax);",
+        ];
         return Binary.Layer(
             graph, this, "Mul", Quantize.Range(Activation, graph[Outputs[0]]), options,
-            [Requantization.Declaration(factor)], [$"int result = {Requantization.Scaled(factor, "a * b")};"]);
+            [Requantization.Declaration(factor)], [$"int result = {Requantization.Scaled(factor, "a * b")};"],
+            factor.IsSingle || factor.Shift is <= -1 and >= -31 ? vectorCall : null, RuntimeKernels.Multiply);
     }
 
     private Multiplier Factor(Graph graph)

@@ -74,12 +74,12 @@ internal sealed record PoolKernel(bool IsAverage, int Offset, int Images, Window
 
     public override int Batch => Images;
 
-    public override int StackBytes => Windows.StackBytes + (IsVectorised ? 4 * Windows.OutputChannels : 0);
+    public override int StackBytes => Windows.StackBytes + (IsVectorised && IsAverage ? 4 * Windows.OutputChannels : 0);
 
     public override int CodeBytes =>
-        Windows.CodeBytes + (IsAverage ? 210 : 140) + (IsVectorised ? 375 : 0) + (IsUnrolled ? Windows.Window.Taps * 14 : 0);
+        Windows.CodeBytes + (IsAverage ? 210 : 140) + (!IsVectorised ? 0 : IsAverage ? 375 : 130) + (IsUnrolled ? Windows.Window.Taps * 14 : 0);
 
-    public override RuntimeKernels Calls => IsVectorised ? RuntimeKernels.AddPixels : RuntimeKernels.None;
+    public override RuntimeKernels Calls => !IsVectorised ? RuntimeKernels.None : IsAverage ? RuntimeKernels.AddPixels : RuntimeKernels.MaxPool;
 
     public static Layer Layer(Graph graph, Op op, PoolOptions pool, bool isAverage, CompileOptions options)
     {
@@ -96,7 +96,7 @@ internal sealed record PoolKernel(bool IsAverage, int Offset, int Images, Window
             Type = input.Type,
         };
         bool isUnrolled = options.Unroll != UnrollPolicy.None && window.Taps <= (options.Unroll == UnrollPolicy.Full ? 400 : 32);
-        bool isVectorised = isAverage && options.Vectors && input.Type == ElementType.Int8 && input.Shape[3] is >= 4 and <= 4096;
+        bool isVectorised = options.Vectors && input.Type == ElementType.Int8 && (isAverage ? input.Shape[3] is >= 4 and <= 4096 : input.Shape[3] >= 8);
         return new Layer(op, new PoolKernel(isAverage, input.WasUInt8 ? 128 : 0, input.Shape[0], windows, min, max, isUnrolled, isVectorised), new[] { op.Inputs[0] }, Array.Empty<Table>());
     }
 
@@ -141,23 +141,36 @@ internal sealed record PoolKernel(bool IsAverage, int Offset, int Images, Window
     {
         using (w.Block("if (VectorKernels.IsSupported)"))
         {
-            w.Line("Span<int> sums = stackalloc int[Channels];");
-            using (w.Block("for (int i = 0; i < count; i++)"))
+            if (!IsAverage)
             {
-                w.Line(Offset == 0 ? "sums.Clear();" : $"sums.Fill({Offset} * FilterHeight * FilterWidth);");
-                w.Line("VectorKernels.AddPixels(window.Slice(i * StrideX * Channels), rowStride, FilterHeight, FilterWidth, sums);");
-                using (w.Block("for (int c = 0; c < Channels; c++)"))
-                {
-                    w.Line("int acc = sums[c];");
-                    EmitAverage(w);
-                    w.Line("output[(i * Channels) + c] = (sbyte)FixedPoint.Clamp(acc, ActivationMin, ActivationMax);");
-                }
+                w.Line("VectorKernels.MaxPool(window, rowStride, FilterHeight, FilterWidth, StrideX * Channels, output, Channels, ActivationMin, ActivationMax);");
+                w.Line("return;");
             }
-
-            w.Line("return;");
+            else
+            {
+                EmitSums(w);
+            }
         }
 
         w.Line();
+    }
+
+    private void EmitSums(CodeWriter w)
+    {
+        w.Line("Span<int> sums = stackalloc int[Channels];");
+        using (w.Block("for (int i = 0; i < count; i++)"))
+        {
+            w.Line(Offset == 0 ? "sums.Clear();" : $"sums.Fill({Offset} * FilterHeight * FilterWidth);");
+            w.Line("VectorKernels.AddPixels(window.Slice(i * StrideX * Channels), rowStride, FilterHeight, FilterWidth, sums);");
+            using (w.Block("for (int c = 0; c < Channels; c++)"))
+            {
+                w.Line("int acc = sums[c];");
+                EmitAverage(w);
+                w.Line("output[(i * Channels) + c] = (sbyte)FixedPoint.Clamp(acc, ActivationMin, ActivationMax);");
+            }
+        }
+
+        w.Line("return;");
     }
 
     private void EmitAverage(CodeWriter w) =>

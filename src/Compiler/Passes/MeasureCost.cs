@@ -79,6 +79,7 @@ internal static class MeasureCost
     private static readonly (RuntimeKernels Kernel, int Bytes)[] RuntimeBytes =
     [
         (RuntimeKernels.Convolve, 10_500), (RuntimeKernels.ConvolveDepthwise, 6_400), (RuntimeKernels.Add, 610), (RuntimeKernels.AddPixels, 660),
+        (RuntimeKernels.MaxPool, 700), (RuntimeKernels.Lookup, 700), (RuntimeKernels.Multiply, 900),
     ];
 
     /// <summary>Bytes of stack that the emitted code needs.</summary>

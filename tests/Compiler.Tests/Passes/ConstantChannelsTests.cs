@@ -1,6 +1,7 @@
 using System;
 using System.Linq;
 using System.Threading;
+using Etch.Emit;
 using Etch.Ir;
 using Etch.Passes;
 using Etch.Tflite;
@@ -221,4 +222,26 @@ public sealed class ConstantChannelsTests
     }
 
     private static byte[] Signed(params int[] values) => [.. values.Select(v => unchecked((byte)v))];
+
+    // One channel's factor is 0 in fixed point, another's so small that all its sums give the zero point; their biases are as large as they get.
+    [Fact]
+    public void Channels_that_store_one_number_leave_the_others_their_vectors()
+    {
+        const int Units = 12, Depth = 8;
+        float[] scales = [.. Enumerable.Repeat(0.01f, Units)];
+        (scales[3], scales[7]) = (1e-30f, 1e-7f);
+        int[] bias = [.. Enumerable.Range(0, Units)];
+        (bias[3], bias[7]) = (int.MaxValue, 1_000_000);
+        var b = new TfliteBuilder();
+        int x = b.Int8("x", [1, Depth], 0.5f, 3), y = b.Int8("y", [1, Units], 1, -4);
+        int w = b.Tensor("w", ElementType.Int8, [Units, Depth], new Quantization(scales, new int[Units], 0), [.. Enumerable.Range(-48, Units * Depth).Select(i => (byte)i)]);
+        b.Operator(Schema.Builtin.FullyConnected, [x, w, b.Int32("bias", bias)], [y]);
+        b.Ports([x], [y]);
+        foreach (bool keepsTensors in new[] { false, true })
+        {
+            CompiledModel model = Agreement.Compile("Dense", b.Build(), 0, keepsTensors ? 1 : 0, o => o with { KeepTensors = keepsTensors });
+            Assert.Contains("VectorKernels.Convolve(", LayersWriter.Write(model));
+            Agreement.Compare("Dense", [b.Build()], [(0, "Auto", model)], isChecked: false);
+        }
+    }
 }
