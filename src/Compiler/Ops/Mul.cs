@@ -44,7 +44,9 @@ internal sealed record Mul : Op
         Multiplier factor = Factor(graph);
         string[] vectorCall =
         [
-            $"VectorKernels.Multiply(input1, input2, output, ZeroPoint1, ZeroPoint2, {(factor.IsSingle ? "Scale" : "Multiplier, -Shift")}, OutputZeroPoint, ActivationMin, ActivationMax);",
+            "VectorKernels.Multiply(",
+            $"    input1, input2, output, ZeroPoint1, ZeroPoint2, {(factor.IsSingle ? "Scale" : "Multiplier, -Shift")},",
+            "    OutputZeroPoint, ActivationMin, ActivationMax);",
         ];
         return Binary.Layer(
             graph, this, "Mul", Quantize.Range(Activation, graph[Outputs[0]]), options,

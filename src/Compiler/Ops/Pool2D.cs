@@ -143,7 +143,8 @@ internal sealed record PoolKernel(bool IsAverage, int Offset, int Images, Window
         {
             if (!IsAverage)
             {
-                w.Line("VectorKernels.MaxPool(window, rowStride, FilterHeight, FilterWidth, StrideX * Channels, output, Channels, ActivationMin, ActivationMax);");
+                w.Line("VectorKernels.MaxPool(");
+                w.Line("    window, rowStride, FilterHeight, FilterWidth, step: StrideX * Channels, output, Channels, ActivationMin, ActivationMax);");
                 w.Line("return;");
             }
             else
