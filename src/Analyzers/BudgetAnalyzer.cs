@@ -9,7 +9,7 @@ using Microsoft.CodeAnalysis.Diagnostics;
 
 namespace Etch.Analyzers;
 
-/// <summary>Reports every figure of a generated class that exceeds its budget (ETCH201, ETCH202, ETCH203).</summary>
+/// <summary>Reports every figure of a generated class that exceeds its budget (ETCH201, ETCH202, ETCH203), and a budget that limits nothing (ETCH204).</summary>
 /// <remarks>
 /// A limit comes from <c>[EtchBudget]</c>, else from the model's item metadata, else from an MSBuild property. It is reported where it is
 /// written: at the attribute's argument, else at the model file. Text that is no number is for the generator to report.
@@ -17,7 +17,7 @@ namespace Etch.Analyzers;
 [DiagnosticAnalyzer(LanguageNames.CSharp)]
 public sealed class BudgetAnalyzer : DiagnosticAnalyzer
 {
-    public override ImmutableArray<DiagnosticDescriptor> SupportedDiagnostics => Descriptors.Budgets;
+    public override ImmutableArray<DiagnosticDescriptor> SupportedDiagnostics => Descriptors.Budgets.Add(Descriptors.NoModel);
 
     public override void Initialize(AnalysisContext context)
     {
@@ -31,12 +31,17 @@ public sealed class BudgetAnalyzer : DiagnosticAnalyzer
     private static void CheckModel(SymbolAnalysisContext context)
     {
         var type = (INamedTypeSymbol)context.Symbol;
-        if (Surface.CostOf(type) is not { } cost) return;
+        AttributeData? declaration = Surface.AttributeOf(type, "EtchBudgetAttribute");
+        if (Surface.CostOf(type) is not { } cost)
+        {
+            if (declaration is not null && !HasFailed(type))
+                context.ReportDiagnostic(Diagnostic.Create(Descriptors.NoModel, PlaceOf(declaration, type, context.CancellationToken), type.Name));
+            return;
+        }
 
         // Signatures are nested classes: their model's class counts for all of them.
         if (type.ContainingType is { } model && Surface.IsModel(model)) return;
 
-        AttributeData? declaration = Surface.AttributeOf(type, "EtchBudgetAttribute");
         AdditionalText? file = FileOf(type, cost, context.Options);
         Budget budget = Surface.BudgetOf(declaration).Over(ProjectBudget(file, context.Options.AnalyzerConfigOptionsProvider));
 
@@ -56,6 +61,14 @@ public sealed class BudgetAnalyzer : DiagnosticAnalyzer
                 Descriptors.Budgets.First(d => d.Id == excess.Id), location ?? type.Locations.FirstOrDefault(), properties, excess.Message));
         }
     }
+
+    /// <summary>True for a class whose model has an error of its own: it asks for one, or has a generated part without costs.</summary>
+    private static bool HasFailed(INamedTypeSymbol type) =>
+        Surface.AttributeOf(type, "EtchModelAttribute") is not null
+        || type.DeclaringSyntaxReferences.Any(part => part.SyntaxTree.FilePath.EndsWith(".g.cs", StringComparison.Ordinal));
+
+    private static Location? PlaceOf(AttributeData attribute, INamedTypeSymbol type, CancellationToken cancel) =>
+        attribute.ApplicationSyntaxReference?.GetSyntax(cancel).GetLocation() ?? type.Locations.FirstOrDefault();
 
     /// <summary>The limits of the project file: the model's metadata, under either of its item types, over the properties.</summary>
     private static Budget ProjectBudget(AdditionalText? file, AnalyzerConfigOptionsProvider provider)

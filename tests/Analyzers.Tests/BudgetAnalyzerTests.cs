@@ -75,6 +75,17 @@ public class BudgetAnalyzerTests
                 + "dearest layers: conv1/Relu 1,700,000, dw1/Relu 1,000,000"));
 
     [Fact]
+    public Task A_budget_of_a_class_without_a_model_limits_nothing() =>
+        Project(Declared + "\n[[|EtchBudget(Ram = 1)|]] static partial class Keyword;\nstatic class Other;")
+            .Expect(("ETCH204", "Nothing limits 'Keyword': no model of this project becomes this class"));
+
+    [Theory]
+    [InlineData(Declared, "")]
+    [InlineData("[Etch.EtchBudget(Ram = 1)] static partial class Keywords;", "static partial class Keywords;")]
+    public Task The_budget_of_a_model_that_failed_is_not_reported_as_well(string source, string generated) =>
+        new Harness(source) { Generated = generated }.ExpectNone();
+
+    [Fact]
     public Task A_budget_of_zero_is_a_budget() => Project(Declared.Replace("16_512", "[|0|]")).Expect(
         ("ETCH201", "Keywords needs 16,512 bytes of RAM, 16,512 more than its budget of 0 (arena 16,000 + state 0 + stack 512); "
             + "dearest layers: conv1/Relu 16,000, dw1/Relu 16,000"));
@@ -186,9 +197,6 @@ public class BudgetAnalyzerTests
         };
         Assert.Equal(isLimited ? [limited] : [], (await project.Diagnose()).Select(d => d.Location.GetLineSpan().Path));
     }
-
-    [Fact]
-    public Task A_class_without_a_model_has_no_cost() => new Harness(Declared.Replace("16_512", "1")).ExpectNone();
 
     [Theory]
     [InlineData("[Etch.EtchModelCost] [Etch.EtchLayerCost(null!)] static partial class Keywords;")]
