@@ -2,7 +2,7 @@
 # Bytes of machine code of each model beside the compiler's estimate: publishes one program of all of them with NativeAOT and reads ILC's
 # map file. Prints Markdown; docs/flash.md has a run.
 #
-#   bench/code-size/run.sh [-i instruction-set] [-k] [models]     models: a folder or a file; default ../shared/models
+#   bench/code-size/run.sh [-i instruction-set] [-k] [models [variants]]     models: a folder or a file; default ../shared/models
 #
 # -i  IlcInstructionSet, such as native or x86-64-v3; default: what NativeAOT takes by itself
 # -k  by kernel, as tab-separated values
@@ -20,6 +20,7 @@ while getopts i:k option; do
 done
 shift $((OPTIND - 1))
 models=${1:-$root/../shared/models}
+variants=("${@:2}")
 [ -e "$models" ] || { echo "no such models: $models" >&2; exit 2; }
 
 work=$(mktemp -d)
@@ -48,6 +49,6 @@ cat > "$work/program/Program.csproj" <<PROJECT
   </ItemGroup>
 </Project>
 PROJECT
-quietly dotnet "$tool" write "$work/program" "$models"
+quietly dotnet "$tool" write "$work/program" "$models" ${variants[@]+"${variants[@]}"}
 quietly dotnet publish "$work/program" -c Release -r linux-x64 ${instructions[@]+"${instructions[@]}"}
-dotnet "$tool" "$report" "$(find "$work/program/obj" -name '*.map.xml' | head -1)" "$models"
+dotnet "$tool" "$report" "$(find "$work/program/obj" -name '*.map.xml' | head -1)" "$models" ${variants[@]+"${variants[@]}"}

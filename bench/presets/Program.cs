@@ -69,15 +69,6 @@ internal static partial class HelloWorldSpeed;
 [EtchModel("hello_world_int8.tflite", Preset = EtchPreset.Size)]
 internal static partial class HelloWorldSize;
 
-[EtchModel("magic_wand_int8.tflite", Preset = EtchPreset.Balanced)]
-internal static partial class MagicWandBalanced;
-
-[EtchModel("magic_wand_int8.tflite", Preset = EtchPreset.Speed)]
-internal static partial class MagicWandSpeed;
-
-[EtchModel("magic_wand_int8.tflite", Preset = EtchPreset.Size)]
-internal static partial class MagicWandSize;
-
 /// <summary>Prints, for each model and preset, bytes of flash and the time of an inference over that of Balanced.</summary>
 /// <remarks>Each time is the smallest of many slices, of all presets in turn, after the JIT has finished: what disturbs a run makes it longer.</remarks>
 internal static class Program
@@ -95,7 +86,6 @@ internal static class Program
         Measure("person_detect_96_int8", [PersonBalanced.Invoke, PersonSpeed.Invoke, PersonSize.Invoke], [PersonBalanced.FlashBytes, PersonSpeed.FlashBytes, PersonSize.FlashBytes], PersonBalanced.InputLength, PersonBalanced.OutputLength);
         Measure("micro_speech_quantized", [MicroSpeechBalanced.Invoke, MicroSpeechSpeed.Invoke, MicroSpeechSize.Invoke], [MicroSpeechBalanced.FlashBytes, MicroSpeechSpeed.FlashBytes, MicroSpeechSize.FlashBytes], MicroSpeechBalanced.InputLength, MicroSpeechBalanced.OutputLength);
         Measure("hello_world_int8", [HelloWorldBalanced.Invoke, HelloWorldSpeed.Invoke, HelloWorldSize.Invoke], [HelloWorldBalanced.FlashBytes, HelloWorldSpeed.FlashBytes, HelloWorldSize.FlashBytes], HelloWorldBalanced.InputLength, HelloWorldBalanced.OutputLength);
-        Measure("magic_wand_int8", [MagicWandBalanced.Invoke, MagicWandSpeed.Invoke, MagicWandSize.Invoke], [MagicWandBalanced.FlashBytes, MagicWandSpeed.FlashBytes, MagicWandSize.FlashBytes], MagicWandBalanced.InputLength, MagicWandBalanced.OutputLength);
     }
 
     private static void Measure(string name, Inference[] presets, long[] flash, int inputLength, int outputLength)

@@ -74,6 +74,7 @@ internal enum RuntimeKernels
     MaxPool = 16,
     Lookup = 32,
     Multiply = 64,
+    AddLinear = 128,
 }
 
 /// <summary>How a layer is computed: only numbers. Everything is decided; emitting prints.</summary>

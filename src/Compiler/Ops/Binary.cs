@@ -102,7 +102,8 @@ internal static class Binary
 
         public override int CodeBytes => 40 + (60 * Lines.Count) + (VectorCall.Count > 0 ? 180 : 0) + (IsPlain ? 0 : 300);
 
-        public override RuntimeKernels Calls => VectorCall.Count > 0 ? VectorKernel : RuntimeKernels.None;
+        public override RuntimeKernels Calls => VectorCall.Count == 0 ? RuntimeKernels.None
+            : VectorCall[0] == LinearSum.VectorCallHead ? RuntimeKernels.AddLinear : VectorKernel;
 
         private bool IsPlain => Nest.Shape.Count <= 1 && Nest.IsDense(1) && Nest.IsDense(2);
 

@@ -15,10 +15,13 @@ internal sealed record LinearSum(int Factor1, int Factor2, long Offset, int Shif
     // Each look at all pairs mends the factors once; few sums need more than one.
     private const int MostLooks = 24;
 
+    /// <summary>The first line of <see cref="VectorCall"/>.</summary>
+    public const string VectorCallHead = "VectorKernels.AddLinear(";
+
     /// <summary>The call of its vector kernel.</summary>
     public string[] VectorCall =>
     [
-        "VectorKernels.AddLinear(",
+        VectorCallHead,
         InvariantText.Of($"    input1, input2, output, factor1: {Factor1}, factor2: {Factor2}, offset: {Offset}, shift: {Shift},"),
         "    ActivationMin, ActivationMax);",
     ];
