@@ -9,7 +9,7 @@ using Microsoft.CodeAnalysis.Diagnostics;
 
 namespace Etch.Analyzers;
 
-/// <summary>Reports every figure of a generated class that exceeds its budget (ETCH201, ETCH202, ETCH203), and a budget that limits nothing (ETCH204).</summary>
+/// <summary>Reports every figure of a generated class that exceeds its budget (ETCH201, ETCH202, ETCH203), and a budget that limits nothing (ETCH303).</summary>
 /// <remarks>
 /// A limit comes from <c>[EtchBudget]</c>, else from the model's item metadata, else from an MSBuild property. It is reported where it is
 /// written: at the attribute's argument, else at the model file. Text that is no number is for the generator to report.

@@ -26,12 +26,6 @@ internal static class Descriptors
         description: "One inference, or one layer, takes more multiply-accumulate operations than the project allows.",
         helpLinkUri: HelpLinkBase + Budget.MacsId + ".md");
 
-    public static readonly DiagnosticDescriptor NoModel = new(
-        "ETCH204", "Budget of a class without a model", "Nothing limits '{0}': no model of this project becomes this class", "Etch.Budget",
-        DiagnosticSeverity.Warning, isEnabledByDefault: true,
-        description: "A budget holds for the model that becomes the class: the one that [EtchModel] names, or whose item or file name gives the class's name.",
-        helpLinkUri: HelpLinkBase + "ETCH204.md");
-
     public static readonly DiagnosticDescriptor ArenaInLoop = new(
         "ETCH301", "Arena allocated inside a loop", "{0}", "Etch.Usage", DiagnosticSeverity.Warning, isEnabledByDefault: true,
         description: "An arena serves any number of inferences. One per turn of a loop costs garbage, or overflows the stack.",
@@ -42,6 +36,12 @@ internal static class Descriptors
         DiagnosticSeverity.Error, isEnabledByDefault: true,
         description: "The length is known while compiling, and the call would throw every time.",
         helpLinkUri: HelpLinkBase + "ETCH302.md");
+
+    public static readonly DiagnosticDescriptor NoModel = new(
+        "ETCH303", "Budget of a class without a model", "Nothing limits '{0}': no model of this project becomes this class", "Etch.Usage",
+        DiagnosticSeverity.Warning, isEnabledByDefault: true,
+        description: "A budget holds for the model that becomes the class: the one that [EtchModel] names, or whose item or file name gives the class's name.",
+        helpLinkUri: HelpLinkBase + "ETCH303.md");
 
     public static readonly ImmutableArray<DiagnosticDescriptor> Budgets = ImmutableArray.Create(Ram, Flash, Macs);
 }

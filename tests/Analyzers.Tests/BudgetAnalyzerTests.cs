@@ -77,7 +77,7 @@ public class BudgetAnalyzerTests
     [Fact]
     public Task A_budget_of_a_class_without_a_model_limits_nothing() =>
         Project(Declared + "\n[[|EtchBudget(Ram = 1)|]] static partial class Keyword;\nstatic class Other;")
-            .Expect(("ETCH204", "Nothing limits 'Keyword': no model of this project becomes this class"));
+            .Expect(("ETCH303", "Nothing limits 'Keyword': no model of this project becomes this class"));
 
     [Theory]
     [InlineData(Declared, "")]
