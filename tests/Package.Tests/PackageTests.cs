@@ -63,6 +63,21 @@ public class PackageTests(FreshProject project) : IClassFixture<FreshProject>
         Assert.NotEqual(0, exit);
         Assert.Contains(Errors(output), static error => error.Contains("keywords.tflite(1,1): error ETCH007: Labels=\"Models/none.txt\" names no file", StringComparison.Ordinal));
 
+        // One property says what the processor has.
+        foreach ((string sets, string expected) in new[] { ("Sse41", "x86-64-v2"), ("Avx2", "x86-64-v3"), ("Avx512", "x86-64-v4"), ("Native", "native"), ("None", "") })
+        {
+            (exit, output) = await project.Build(["-getProperty:IlcInstructionSet", .. once, $"-p:EtchInstructionSets={sets}"]);
+            Assert.True(exit == 0 && output.Trim() == expected, $"{sets}: {output}");
+        }
+
+        (_, output) = await project.Build(["-getProperty:IlcInstructionSet", "--no-restore", "-f", "net8.0", "-p:EtchInstructionSets=Avx2"]);
+        Assert.Equal("x86-x64-v3", output.Trim());
+        (_, output) = await project.Build(["-getProperty:EtchVectors", .. once, "-p:EtchInstructionSets=None"]);
+        Assert.Equal("false", output.Trim());
+        (exit, output) = await project.Build([.. once, "-p:EtchInstructionSets=Avx"]);
+        Assert.NotEqual(0, exit);
+        Assert.Matches("App\\.csproj : error ETCH007: EtchInstructionSets=\"Avx\" is not understood: it has to be None, Sse41, Avx2, Avx512, Native", Assert.Single(Errors(output)));
+
         // Schedules beside models are found without being listed, whatever the model is listed as.
         project.Write("Models/keywords.schedule", "model 00");
         project.Write("Models/sensor.schedule", "model 00");
