@@ -64,10 +64,10 @@ public class PackageTests(FreshProject project) : IClassFixture<FreshProject>
         Assert.Contains(Errors(output), static error => error.Contains("keywords.tflite(1,1): error ETCH007: Labels=\"Models/none.txt\" names no file", StringComparison.Ordinal));
 
         // One property says what the processor has.
-        foreach ((string sets, string expected) in new[] { ("Sse41", "x86-64-v2"), ("Avx2", "x86-64-v3"), ("Avx512", "x86-64-v4"), ("Native", "native"), ("None", "") })
+        foreach ((string sets, string set) in new[] { ("Sse41", "x86-64-v2"), ("Avx2", "x86-64-v3"), ("Avx512", "x86-64-v4"), ("Native", "native"), ("None", "") })
         {
             (exit, output) = await project.Build(["-getProperty:IlcInstructionSet", .. once, $"-p:EtchInstructionSets={sets}"]);
-            Assert.True(exit == 0 && output.Trim() == expected, $"{sets}: {output}");
+            Assert.True(exit == 0 && output.Trim() == set, $"{sets}: {output}");
         }
 
         (_, output) = await project.Build(["-getProperty:IlcInstructionSet", "--no-restore", "-f", "net8.0", "-p:EtchInstructionSets=Avx2"]);
