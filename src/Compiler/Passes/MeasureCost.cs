@@ -80,7 +80,7 @@ internal static class MeasureCost
     private static readonly (RuntimeKernels Kernel, int Bytes)[] RuntimeBytes =
     [
         (RuntimeKernels.Convolve, 11_100), (RuntimeKernels.ConvolveDepthwise, 8_000), (RuntimeKernels.Add, 610), (RuntimeKernels.AddPixels, 360),
-        (RuntimeKernels.AddLinear, 940), (RuntimeKernels.MaxPool, 700), (RuntimeKernels.Lookup, 700), (RuntimeKernels.Multiply, 900),
+        (RuntimeKernels.AddLinear, 940), (RuntimeKernels.MaxPool, 470), (RuntimeKernels.Lookup, 590), (RuntimeKernels.Multiply, 1_820),
     ];
 
     /// <summary>Bytes of stack that the emitted code needs.</summary>
