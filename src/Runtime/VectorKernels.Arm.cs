@@ -283,7 +283,7 @@ public static partial class VectorKernels
         private readonly Vector128<int> _m, _m4, _left, _left4;
         private readonly Vector128<short> _zeroPoint;
         private readonly Vector64<sbyte> _min, _max;
-        private readonly bool _isSingle;
+        private readonly bool _isSingle, _hasLeft;
 
         public FactorsArm(in Requantization r, int channel)
         {
@@ -295,6 +295,7 @@ public static partial class VectorKernels
             _min = Vector64.Create((sbyte)r.Min);
             _max = Vector64.Create((sbyte)r.Max);
             _isSingle = r.IsSingle;
+            _hasLeft = r.HasLeft;
         }
 
         /// <summary>Stores the eight channels, or the first <paramref name="stored"/> of them.</summary>
@@ -307,6 +308,11 @@ public static partial class VectorKernels
                 low = AdvSimd.ConvertToInt32RoundToEven(AdvSimd.Multiply(AdvSimd.ConvertToSingle(low), _m.AsSingle()));
                 high = AdvSimd.ConvertToInt32RoundToEven(AdvSimd.Multiply(AdvSimd.ConvertToSingle(high), _m4.AsSingle()));
             }
+            else if (_hasLeft)
+            {
+                low = ScaleBoth(low, _m, -_left);
+                high = ScaleBoth(high, _m4, -_left4);
+            }
             else
             {
                 Vector128<int> all = Vector128<int>.AllBitsSet;
@@ -315,6 +321,13 @@ public static partial class VectorKernels
             }
 
             StoreArm(low, high, _zeroPoint, _min, _max, stored, ref output);
+        }
+
+        // Shifted left before or right after the multiplication; nothing is rounded twice where nothing is shifted right.
+        private static Vector128<int> ScaleBoth(Vector128<int> acc, Vector128<int> m, Vector128<int> shift)
+        {
+            Vector128<int> zero = Vector128<int>.Zero;
+            return ScaleArm(AdvSimd.ShiftLogical(acc, AdvSimd.Max(shift, zero)), m, AdvSimd.CompareLessThan(shift, zero), AdvSimd.Min(shift, zero));
         }
     }
 }

@@ -28,13 +28,15 @@ public static partial class VectorKernels
     /// <param name="zeroPoint">The output's zero point.</param>
     /// <param name="min">The smallest stored output.</param>
     /// <param name="max">The largest stored output.</param>
+    /// <param name="hasLeft">Shifts are those of TFLite, left where above 0 and else right, after which accumulators are below 2^30 still.</param>
     public static void Convolve(
         ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
-        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> right, int zeroPoint, int min, int max) =>
-        Convolve(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, new Requantization(multiplier, right, zeroPoint, min, max));
+        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> right, int zeroPoint, int min, int max,
+        bool hasLeft = false) =>
+        Convolve(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, new Requantization(multiplier, right, zeroPoint, min, max, hasLeft));
 
     /// <summary>The same with factors in single precision, as XNNPACK has them: above 0 and below 256, one for all channels, or one each, padded.</summary>
-    /// <inheritdoc cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int)"/>
+    /// <inheritdoc cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int, bool)"/>
     public static void Convolve(
         ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
         ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<float> scale, int zeroPoint, int min, int max) =>
@@ -163,6 +165,7 @@ public static partial class VectorKernels
         if (width == 16 && Avx512BW.IsSupported)
         {
             if (block.Output.IsSingle) Sum16<float>(block, pixels);
+            else if (block.Output.HasLeft) Sum16<long>(block, pixels);
             else Sum16<int>(block, pixels);
             return;
         }
@@ -171,6 +174,7 @@ public static partial class VectorKernels
         {
             block.Stored = Math.Min(8, lanes);
             if (block.Output.IsSingle) Sum8<float>(block, pixels);
+            else if (block.Output.HasLeft) Sum8<long>(block, pixels);
             else Sum8<int>(block, pixels);
             block.First = ref Unsafe.Add(ref block.First, 8);
             block.Filter = ref Unsafe.Add(ref block.Filter, 16);

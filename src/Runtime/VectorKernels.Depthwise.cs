@@ -29,13 +29,15 @@ public static partial class VectorKernels
     /// <param name="zeroPoint">The output's zero point.</param>
     /// <param name="min">The smallest stored output.</param>
     /// <param name="max">The largest stored output.</param>
+    /// <param name="hasLeft">Shifts are those of TFLite, left where above 0 and else right, after which accumulators are below 2^30 still.</param>
     public static void ConvolveDepthwise(
         ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside,
-        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> right, int zeroPoint, int min, int max) =>
-        ConvolveDepthwise(input, inputTop, output, rowBegin, rowEnd, shape, outside, filter, bias, new Requantization(multiplier, right, zeroPoint, min, max));
+        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> right, int zeroPoint, int min, int max,
+        bool hasLeft = false) =>
+        ConvolveDepthwise(input, inputTop, output, rowBegin, rowEnd, shape, outside, filter, bias, new Requantization(multiplier, right, zeroPoint, min, max, hasLeft));
 
     /// <summary>The same with factors in single precision, as XNNPACK has them: above 0 and below 256, one for all channels, or one each.</summary>
-    /// <inheritdoc cref="ConvolveDepthwise(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int)"/>
+    /// <inheritdoc cref="ConvolveDepthwise(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int, bool)"/>
     public static void ConvolveDepthwise(
         ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside,
         ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<float> scale, int zeroPoint, int min, int max) =>
@@ -96,6 +98,7 @@ public static partial class VectorKernels
         {
             layer.RowEnd = Math.Min(rowEnd, layer.RowBegin + band);
             if (requantization.IsSingle) DepthwiseBlocks<float>(ref layer);
+            else if (requantization.HasLeft) DepthwiseBlocks<long>(ref layer);
             else DepthwiseBlocks<int>(ref layer);
             layer.Stored = layer.Stored.Slice((layer.RowEnd - layer.RowBegin) * shape.OutputWidth * channels);
         }

@@ -24,8 +24,9 @@ public static partial class VectorKernels
         private readonly ReadOnlySpan<sbyte> _right;
 
         /// <summary>Fixed-point factors: one for all channels, or one each.</summary>
-        public Requantization(ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> right, int zeroPoint, int min, int max)
+        public Requantization(ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> right, int zeroPoint, int min, int max, bool hasLeft = false)
         {
+            HasLeft = hasLeft;
             _multiplier = multiplier;
             _right = right;
             ZeroPoint = zeroPoint;
@@ -46,11 +47,15 @@ public static partial class VectorKernels
         /// <summary>The factors are in single precision.</summary>
         public readonly bool IsSingle;
 
+        /// <summary>Shifts are those of TFLite: left where above 0, else right.</summary>
+        public readonly bool HasLeft;
+
         /// <summary>The stored output of an accumulator that is not doubled.</summary>
         public sbyte Store(int acc, int channel)
         {
             int scaled = IsSingle
                 ? FixedPoint.MultiplyAndRound(acc, BitConverter.Int32BitsToSingle(Multiplier(channel)))
+                : HasLeft ? FixedPoint.MultiplyByQuantizedMultiplier(acc, Multiplier(channel), Right(channel))
                 : FixedPoint.MultiplyAndShiftRight(acc, Multiplier(channel), Right(channel));
             return (sbyte)FixedPoint.Clamp(scaled + ZeroPoint, Min, Max);
         }
@@ -102,6 +107,9 @@ public static partial class VectorKernels
                 _lowLimit = Vector128.Create((float)(r.Max - r.ZeroPoint)).AsInt32();
                 return;
             }
+
+            // One output after the other.
+            if (r.HasLeft) return;
 
             int shift = 0;
             for (int c = 0; c < channels; c++) shift = Math.Max(shift, r.Right(channel + c));
@@ -178,30 +186,31 @@ public static partial class VectorKernels
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<int> Odd(Vector256<int> x) => Avx2.ShiftRightLogical(x.AsInt64(), 32).AsInt32();
 
-    // 2^31 + 2^(31 + n) for the shifts in the even lanes.
+    // 2^31 + 2^(31 + n) for the shifts in the even lanes; 2^31 where nothing is shifted.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<long> RoundingOfEven(Vector512<int> n)
     {
         Vector512<long> half = Vector512.Create(1L << 31), shift = Avx512F.And(n.AsInt64(), Vector512.Create(0xFFFFFFFFL));
-        return Avx512F.Add(half, Avx512F.ShiftLeftLogicalVariable(half, shift.AsUInt64()));
+        return Avx512F.Add(half, Avx512F.And(Avx512F.ShiftLeftLogicalVariable(half, shift.AsUInt64()), Vector512.GreaterThan(shift, Vector512<long>.Zero)));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<long> RoundingOfEven(Vector256<int> n)
     {
         Vector256<long> half = Vector256.Create(1L << 31), shift = Avx2.And(n.AsInt64(), Vector256.Create(0xFFFFFFFFL));
-        return Avx2.Add(half, Avx2.ShiftLeftLogicalVariable(half, shift.AsUInt64()));
+        return Avx2.Add(half, Avx2.And(Avx2.ShiftLeftLogicalVariable(half, shift.AsUInt64()), Avx2.CompareGreaterThan(shift, Vector256<long>.Zero)));
     }
 
     /// <summary>The factors of sixteen lanes.</summary>
-    /// <typeparam name="TFactor">float where they are in single precision, else int.</typeparam>
+    /// <typeparam name="TFactor">float where they are in single precision, long where some shifts go left or nowhere, else int.</typeparam>
     /// <remarks>
     /// y = (2·acc · m + 2^31) ≫ 32, then (y + 2^(n − 1) + (y ≫ 31)) ≫ n. 2^(n − 1) is 2^(31 + n) / 2^32, so that one addition of 64 bits rounds for
     /// both. The sign of acc serves for that of y: they differ only for y = 0, which gives 0 with −1 added too, and for m = 0, the same.
+    /// Where nothing is shifted right there is no second rounding: neither 2^(n − 1) nor the sign, which a shift by 32 takes away.
     /// </remarks>
     private readonly struct Factors512<TFactor>
     {
-        private readonly Vector512<int> _m, _oddM, _n, _oddLanes;
+        private readonly Vector512<int> _m, _oddM, _n, _oddLanes, _left, _sign;
         private readonly Vector512<long> _rounding, _oddRounding;
         private readonly Vector512<float> _half, _least, _most;
         private readonly bool _isSigned;
@@ -223,6 +232,13 @@ public static partial class VectorKernels
                 return;
             }
 
+            if (typeof(TFactor) == typeof(long))
+            {
+                _left = Avx512F.Max(n, Vector512<int>.Zero);
+                n = Avx512F.Max(Avx512F.Subtract(Vector512<int>.Zero, n), Vector512<int>.Zero);
+                _sign = Avx512F.Add(Vector512.Create(32), Vector512.GreaterThan(n, Vector512<int>.Zero));
+            }
+
             _m = m;
             _oddM = Odd(m);
             _n = n;
@@ -241,9 +257,11 @@ public static partial class VectorKernels
                 return Avx512F.ConvertToVector512Int32(Avx512F.Max(Avx512F.Min(product, _most), _least));
             }
 
+            if (typeof(TFactor) == typeof(long)) doubled = Avx512F.ShiftLeftLogicalVariable(doubled, _left.AsUInt32());
             Vector512<long> even = Avx512F.Add(Avx512F.Multiply(doubled, _m), _rounding), odd = Avx512F.Add(Avx512F.Multiply(Odd(doubled), _oddM), _oddRounding);
             Vector512<int> y = Avx512F.PermuteVar16x32x2(even.AsInt32(), _oddLanes, odd.AsInt32());
-            if (_isSigned) y = Avx512F.Add(y, Avx512F.ShiftRightArithmetic(doubled, 31));
+            if (typeof(TFactor) == typeof(long)) y = Avx512F.Subtract(y, Avx512F.ShiftRightLogicalVariable(doubled, _sign.AsUInt32()));
+            else if (_isSigned) y = Avx512F.Add(y, Avx512F.ShiftRightArithmetic(doubled, 31));
             return Avx512F.ShiftRightArithmeticVariable(y, _n.AsUInt32());
         }
     }
@@ -251,7 +269,7 @@ public static partial class VectorKernels
     /// <summary>The factors of eight lanes, as <see cref="Factors512{TFactor}"/>.</summary>
     private readonly struct Factors256<TFactor>
     {
-        private readonly Vector256<int> _m, _oddM, _n;
+        private readonly Vector256<int> _m, _oddM, _n, _left, _sign;
         private readonly Vector256<long> _rounding, _oddRounding;
         private readonly Vector256<float> _half, _least, _most;
         private readonly bool _isSigned;
@@ -273,6 +291,13 @@ public static partial class VectorKernels
                 return;
             }
 
+            if (typeof(TFactor) == typeof(long))
+            {
+                _left = Avx2.Max(n, Vector256<int>.Zero);
+                n = Avx2.Max(Avx2.Subtract(Vector256<int>.Zero, n), Vector256<int>.Zero);
+                _sign = Avx2.Add(Vector256.Create(32), Vector256.GreaterThan(n, Vector256<int>.Zero));
+            }
+
             _m = m;
             _oddM = Odd(m);
             _n = n;
@@ -290,9 +315,11 @@ public static partial class VectorKernels
                 return Avx.ConvertToVector256Int32(Avx.Max(Avx.Min(product, _most), _least));
             }
 
+            if (typeof(TFactor) == typeof(long)) doubled = Avx2.ShiftLeftLogicalVariable(doubled, _left.AsUInt32());
             Vector256<long> even = Avx2.Add(Avx2.Multiply(doubled, _m), _rounding), odd = Avx2.Add(Avx2.Multiply(Odd(doubled), _oddM), _oddRounding);
             Vector256<int> y = Avx2.Blend(Odd(even.AsInt32()), odd.AsInt32(), 0xAA);
-            if (_isSigned) y = Avx2.Add(y, Avx2.ShiftRightArithmetic(doubled, 31));
+            if (typeof(TFactor) == typeof(long)) y = Avx2.Subtract(y, Avx2.ShiftRightLogicalVariable(doubled, _sign.AsUInt32()));
+            else if (_isSigned) y = Avx2.Add(y, Avx2.ShiftRightArithmetic(doubled, 31));
             return Avx2.ShiftRightArithmeticVariable(y, _n.AsUInt32());
         }
     }

@@ -61,6 +61,7 @@ public static partial class VectorKernels
                     block.Channel = oc;
                     block.Stored = Math.Min(16, channels - oc);
                     if (requantization.IsSingle) SumVnni<float>(block, pixels);
+                    else if (requantization.HasLeft) SumVnni<long>(block, pixels);
                     else SumVnni<int>(block, pixels);
                 }
             }

@@ -9,7 +9,7 @@ namespace Etch;
 public static partial class VectorKernels
 {
     /// <summary>
-    /// As <see cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int)"/>, for windows of 3×3 and stride 1, with 16 multiplications where that takes 36: Winograd's F(2×2, 3×3) on integers.
+    /// As <see cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int, bool)"/>, for windows of 3×3 and stride 1, with 16 multiplications where that takes 36: Winograd's F(2×2, 3×3) on integers.
     /// </summary>
     /// <remarks>
     /// Two rows and two columns of outputs make a tile, which sees 4×4 pixels d of each input channel. With g the filter,
@@ -18,14 +18,15 @@ public static partial class VectorKernels
     /// With int8 pixels and weights that is at most 512 and 1,152 in magnitude, int16, and four times the sums over at most 64 channels
     /// stay below 2^26; the bias comes after them. Both transforms are made here: filters are those of the other convolutions.
     /// </remarks>
-    /// <inheritdoc cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int)"/>
+    /// <inheritdoc cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int, bool)"/>
     public static void ConvolveWinograd(
         ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
-        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> right, int zeroPoint, int min, int max) =>
-        ConvolveWinograd(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, new Requantization(multiplier, right, zeroPoint, min, max));
+        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> right, int zeroPoint, int min, int max,
+        bool hasLeft = false) =>
+        ConvolveWinograd(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, new Requantization(multiplier, right, zeroPoint, min, max, hasLeft));
 
     /// <summary>The same with factors in single precision, as XNNPACK has them: above 0 and below 256, one for all channels, or one each, padded.</summary>
-    /// <inheritdoc cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int)"/>
+    /// <inheritdoc cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int, bool)"/>
     public static void ConvolveWinograd(
         ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
         ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<float> scale, int zeroPoint, int min, int max) =>
@@ -74,6 +75,7 @@ public static partial class VectorKernels
 
                 MultiplyTiles(weights, pixels, depth, count, sums);
                 if (requantization.IsSingle) StoreTiles<float>(sums, first, count, tilesInRow, rowEnd - rowBegin, shape.OutputWidth, output, oc, channels, bias, requantization);
+                else if (requantization.HasLeft) StoreTiles<long>(sums, first, count, tilesInRow, rowEnd - rowBegin, shape.OutputWidth, output, oc, channels, bias, requantization);
                 else StoreTiles<int>(sums, first, count, tilesInRow, rowEnd - rowBegin, shape.OutputWidth, output, oc, channels, bias, requantization);
             }
         }

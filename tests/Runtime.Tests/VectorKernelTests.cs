@@ -58,6 +58,12 @@ public sealed class VectorKernelTests
                 layer.Bias, layer.Multiplier, layer.Right, layer.ZeroPoint, layer.Min, layer.Max);
             Assert.Equal(expected, actual);
 
+            g.Expect(expected, outputs, (y, x, c) => layer.StoreShifted(Sum(y, x, c), c));
+            VectorKernels.Convolve(
+                input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, Pack(weights, outputs, filterHeight, filterWidth * inputs),
+                layer.Bias, layer.Multiplier, layer.Shift, layer.ZeroPoint, layer.Min, layer.Max, hasLeft: true);
+            Assert.Equal(expected, actual);
+
             g.Expect(expected, outputs, (y, x, c) => layer.StoreSingle(Sum(y, x, c), c));
             VectorKernels.Convolve(
                 input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, Pack(weights, outputs, filterHeight, filterWidth * inputs),
@@ -111,6 +117,12 @@ public sealed class VectorKernelTests
             VectorKernels.ConvolveWinograd(
                 input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, Pack(weights, outputs, 3, 3 * inputs),
                 layer.Bias, layer.Multiplier, layer.Right, layer.ZeroPoint, layer.Min, layer.Max);
+            Assert.Equal(expected, actual);
+
+            g.Expect(expected, outputs, (y, x, c) => layer.StoreShifted(Sum(y, x, c), c));
+            VectorKernels.ConvolveWinograd(
+                input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, Pack(weights, outputs, 3, 3 * inputs),
+                layer.Bias, layer.Multiplier, layer.Shift, layer.ZeroPoint, layer.Min, layer.Max, hasLeft: true);
             Assert.Equal(expected, actual);
 
             g.Expect(expected, outputs, (y, x, c) => layer.StoreSingle(Sum(y, x, c), c));
@@ -173,6 +185,12 @@ public sealed class VectorKernelTests
             VectorKernels.ConvolveDepthwise(
                 input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, weights,
                 layer.Bias, layer.Multiplier, layer.Right, layer.ZeroPoint, layer.Min, layer.Max);
+            Assert.Equal(expected, actual);
+
+            g.Expect(expected, channels, (y, x, c) => layer.StoreShifted(Sum(y, x, c), c));
+            VectorKernels.ConvolveDepthwise(
+                input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, weights,
+                layer.Bias, layer.Multiplier, layer.Shift, layer.ZeroPoint, layer.Min, layer.Max, hasLeft: true);
             Assert.Equal(expected, actual);
 
             g.Expect(expected, channels, (y, x, c) => layer.StoreSingle(Sum(y, x, c), c));
@@ -410,6 +428,7 @@ public sealed class VectorKernelTests
                 1 => MathF.BitDecrement(256),
                 _ => (float)(random.NextDouble() * Math.Pow(2, -random.Next(0, 16))),
             };
+            Shift = [.. Right.Select(n => (sbyte)(6 - n))];
             Scale = [.. Enumerable.Range(0, isOne ? 1 : Padded(channels)).Select(c => c == 0 || c < channels ? Single() : 0)];
             ZeroPoint = random.Next(-128, 128);
             Min = random.Next(-128, 0);
@@ -421,6 +440,8 @@ public sealed class VectorKernelTests
         public int[] Multiplier { get; }
 
         public sbyte[] Right { get; }
+
+        public sbyte[] Shift { get; }
 
         public float[] Scale { get; }
 
@@ -435,6 +456,12 @@ public sealed class VectorKernelTests
             int at = Multiplier.Length == 1 ? 0 : channel;
             int scaled = FixedPoint.MultiplyByQuantizedMultiplier(acc, Multiplier[at], -Right[at]);
             return (sbyte)Math.Clamp(scaled + ZeroPoint, Min, Max);
+        }
+
+        public sbyte StoreShifted(int acc, int channel)
+        {
+            int at = Multiplier.Length == 1 ? 0 : channel;
+            return (sbyte)Math.Clamp(FixedPoint.MultiplyByQuantizedMultiplier(acc, Multiplier[at], Shift[at]) + ZeroPoint, Min, Max);
         }
 
         // The product rounded to single precision, then to the nearest integer.

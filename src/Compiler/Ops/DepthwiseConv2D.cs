@@ -130,11 +130,14 @@ internal sealed record DepthwiseConv2D : Op
             filterType,
             requantization,
             IsUnrolled: options.Unroll != UnrollPolicy.None && taps <= (options.Unroll == UnrollPolicy.Full ? 400 : 64),
-            IsVectorised: options.Vectors && channels == outputs && !window.IsDilated && input.Type == ElementType.Int8 && filterType == ElementType.Int8
+            IsVectorised: options.Vectors && channels == outputs && channels >= LeastVector && !window.IsDilated && input.Type == ElementType.Int8 && filterType == ElementType.Int8
                 && requantization.IsVectorised && taps <= 400,
             IsUnchecked: options.CheckOverflow);
         return new Layer(this, kernel, new[] { Inputs[0] }, tables.ToArray());
     }
+
+    // Fewer channels than a vector takes: the kernels would go through them one by one, and code for this layer is faster.
+    private const int LeastVector = 8;
 
     private sealed record DepthwiseKernel(
         int Images, WindowRows Windows, ElementType FilterType, Requantization Output, bool IsUnrolled, bool IsVectorised, bool IsUnchecked) : Kernel

@@ -27,7 +27,7 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
 
     public float Scale { get; init; }
 
-    /// <summary>The vector kernels have this form: accumulators are below 2^30, doubled they fit 32 bits.</summary>
+    /// <summary>The vector kernels have this form: accumulators, shifted left where they are, are below 2^30; doubled they fit 32 bits.</summary>
     public required bool IsVectorised { get; init; }
 
     /// <summary>The tables with a factor for each channel.</summary>
@@ -103,7 +103,7 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
         {
             Type = output.Type,
             IsWide = isWide,
-            IsVectorised = onlyRight,
+            IsVectorised = onlyRight || (!isWide && channels.Zip(bounds, (c, b) => c.Shift >= -31 && b < (1 << 30) >> Math.Max(0, c.Shift)).All(fits => fits)),
             Accumulator = isLong ? ElementType.Int64 : ElementType.Int32,
         };
     }
@@ -132,7 +132,7 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
             w.Line($"VectorKernels.{kernel}(");
             w.Line($"    {rows}, shape, outside: {outside}{(channels is { } n ? InvariantText.Of($", channels: {n}") : "")},");
             string factors = IsPerChannel ? string.Join(", ", ChannelTables) : IsSingle ? $"[{Names.Float(Scale)}]" : InvariantText.Of($"[{Multiplier}], [{Shift}]");
-            w.Line($"    filter, bias, {factors}, zeroPoint: {ZeroPoint}, min: {Min}, max: {Max});");
+            w.Line($"    filter, bias, {factors}, zeroPoint: {ZeroPoint}, min: {Min}, max: {Max}{(OnlyRight || IsSingle ? "" : ", hasLeft: true")});");
             w.Line("return;");
         }
 
