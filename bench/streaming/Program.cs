@@ -1,6 +1,8 @@
 using System;
 using System.Diagnostics;
 using System.Globalization;
+using System.Linq;
+using System.Runtime.InteropServices;
 
 namespace Etch.Bench;
 
@@ -8,73 +10,118 @@ namespace Etch.Bench;
 internal static partial class KwsByLayer;
 
 [EtchModel("dscnn_mlperf_kws_int8.tflite", Streaming = EtchStreaming.Smallest)]
-internal static partial class KwsByRow;
+internal static partial class KwsSmallest;
+
+[EtchModel("dscnn_mlperf_kws_int8.tflite")]
+[EtchBudget(Ram = 14_722)]
+internal static partial class KwsWithin;
 
 [EtchModel("vww_mobilenetv1_96_int8.tflite", Streaming = EtchStreaming.Off)]
 internal static partial class VwwByLayer;
 
 [EtchModel("vww_mobilenetv1_96_int8.tflite", Streaming = EtchStreaming.Smallest)]
-internal static partial class VwwByRow;
+internal static partial class VwwSmallest;
+
+[EtchModel("vww_mobilenetv1_96_int8.tflite")]
+[EtchBudget(Ram = 22_960)]
+internal static partial class VwwWithin;
 
 [EtchModel("resnet8_cifar_int8.tflite", Streaming = EtchStreaming.Off)]
 internal static partial class ResnetByLayer;
 
 [EtchModel("resnet8_cifar_int8.tflite", Streaming = EtchStreaming.Smallest)]
-internal static partial class ResnetByRow;
+internal static partial class ResnetSmallest;
+
+[EtchModel("resnet8_cifar_int8.tflite")]
+[EtchBudget(Ram = 20_010)]
+internal static partial class ResnetWithin;
 
 [EtchModel("person_detect_96_int8.tflite", Streaming = EtchStreaming.Off)]
 internal static partial class PersonByLayer;
 
 [EtchModel("person_detect_96_int8.tflite", Streaming = EtchStreaming.Smallest)]
-internal static partial class PersonByRow;
+internal static partial class PersonSmallest;
 
-/// <summary>Prints, for each model, the time of one inference row by row over that layer by layer.</summary>
-/// <remarks>Each figure is the smallest of many runs, of both kinds in turn, after the JIT has finished: what disturbs a run makes it longer.</remarks>
+[EtchModel("person_detect_96_int8.tflite")]
+[EtchBudget(Ram = 24_112)]
+internal static partial class PersonWithin;
+
+[EtchModel("mobilenetv2_1.0_224_tf2ptq_int8.tflite", Streaming = EtchStreaming.Off)]
+internal static partial class MobileNetByLayer;
+
+[EtchModel("mobilenetv2_1.0_224_tf2ptq_int8.tflite", Streaming = EtchStreaming.Smallest)]
+internal static partial class MobileNetSmallest;
+
+[EtchModel("mobilenetv2_1.0_224_tf2ptq_int8.tflite")]
+[EtchBudget(Ram = 199_938)]
+internal static partial class MobileNetWithin;
+
+/// <summary>Prints, for each model, the time of an inference row by row over that layer by layer: with the smallest arena, and with a budget.</summary>
+/// <remarks>
+/// Arguments are parts of the names of the models to measure, none for all. The budgets are the arena of the planner study (docs/memory.md)
+/// and the stack. Each figure is the smallest of many runs, of all kinds in turn, after the JIT has finished: what disturbs a run makes
+/// it longer.
+/// </remarks>
 internal static class Program
 {
-    private delegate void Inference(ReadOnlySpan<sbyte> input, Span<sbyte> output, Span<sbyte> memory);
+    private delegate void Inference<T>(ReadOnlySpan<T> input, Span<T> output, Span<sbyte> memory);
 
-    private static void Main()
-    {
-        Console.WriteLine("| model | arena by layers | arena by rows | memory with PushRow | time by rows / by layers | with PushRow / by layers |");
-        Console.WriteLine("|---|---:|---:|---:|---:|---:|");
-        Measure(
-            "dscnn_mlperf_kws_int8", KwsByLayer.Invoke, KwsByRow.Invoke, KwsByRow.PushRow, KwsByRow.ResetRows,
-            KwsByLayer.InputLength, KwsByLayer.OutputLength, KwsByRow.RowLength, KwsByLayer.ArenaBytes, KwsByRow.ArenaBytes, KwsByRow.RowsBytes);
-        Measure(
-            "vww_mobilenetv1_96_int8", VwwByLayer.Invoke, VwwByRow.Invoke, VwwByRow.PushRow, VwwByRow.ResetRows,
-            VwwByLayer.InputLength, VwwByLayer.OutputLength, VwwByRow.RowLength, VwwByLayer.ArenaBytes, VwwByRow.ArenaBytes, VwwByRow.RowsBytes);
-        Measure(
-            "resnet8_cifar_int8", ResnetByLayer.Invoke, ResnetByRow.Invoke, ResnetByRow.PushRow, ResnetByRow.ResetRows,
-            ResnetByLayer.InputLength, ResnetByLayer.OutputLength, ResnetByRow.RowLength, ResnetByLayer.ArenaBytes, ResnetByRow.ArenaBytes, ResnetByRow.RowsBytes);
-        Measure(
-            "person_detect_96_int8", PersonByLayer.Invoke, PersonByRow.Invoke, PersonByRow.PushRow, PersonByRow.ResetRows,
-            PersonByLayer.InputLength, PersonByLayer.OutputLength, PersonByRow.RowLength, PersonByLayer.ArenaBytes, PersonByRow.ArenaBytes, PersonByRow.RowsBytes);
-    }
-
-    private delegate bool Push(ReadOnlySpan<sbyte> row, Span<sbyte> output, Span<sbyte> rows);
+    private delegate bool Push<T>(ReadOnlySpan<T> row, Span<T> output, Span<sbyte> rows);
 
     private delegate void Reset(Span<sbyte> rows);
 
-    private static void Measure(
-        string name, Inference byLayer, Inference byRow, Push push, Reset reset,
-        int inputLength, int outputLength, int rowLength, int layerBytes, int rowBytes, int pushBytes)
+    private sealed record Rows<T>(Inference<T> Invoke, Push<T> Push, Reset Reset, int ArenaBytes, int RowsBytes);
+
+    private static void Main(string[] args)
     {
-        sbyte[] input = new sbyte[inputLength], memory = new sbyte[Math.Max(layerBytes, pushBytes)];
-        sbyte[] expected = new sbyte[outputLength], output = new sbyte[outputLength];
-        new Random(1).NextBytes(System.Runtime.InteropServices.MemoryMarshal.AsBytes(input.AsSpan()));
+        Console.WriteLine("| model | how | arena | memory with PushRow | time / by layers | with PushRow / by layers |");
+        Console.WriteLine("|---|---|---:|---:|---:|---:|");
+        Measure<sbyte>(
+            args, "dscnn_mlperf_kws_int8", KwsByLayer.Invoke, KwsByLayer.InputLength, KwsByLayer.OutputLength, KwsByLayer.ArenaBytes, KwsSmallest.RowLength, 14722,
+            new(KwsSmallest.Invoke, KwsSmallest.PushRow, KwsSmallest.ResetRows, KwsSmallest.ArenaBytes, KwsSmallest.RowsBytes),
+            new(KwsWithin.Invoke, KwsWithin.PushRow, KwsWithin.ResetRows, KwsWithin.ArenaBytes, KwsWithin.RowsBytes));
+        Measure<sbyte>(
+            args, "vww_mobilenetv1_96_int8", VwwByLayer.Invoke, VwwByLayer.InputLength, VwwByLayer.OutputLength, VwwByLayer.ArenaBytes, VwwSmallest.RowLength, 22960,
+            new(VwwSmallest.Invoke, VwwSmallest.PushRow, VwwSmallest.ResetRows, VwwSmallest.ArenaBytes, VwwSmallest.RowsBytes),
+            new(VwwWithin.Invoke, VwwWithin.PushRow, VwwWithin.ResetRows, VwwWithin.ArenaBytes, VwwWithin.RowsBytes));
+        Measure<sbyte>(
+            args, "resnet8_cifar_int8", ResnetByLayer.Invoke, ResnetByLayer.InputLength, ResnetByLayer.OutputLength, ResnetByLayer.ArenaBytes, ResnetSmallest.RowLength, 20010,
+            new(ResnetSmallest.Invoke, ResnetSmallest.PushRow, ResnetSmallest.ResetRows, ResnetSmallest.ArenaBytes, ResnetSmallest.RowsBytes),
+            new(ResnetWithin.Invoke, ResnetWithin.PushRow, ResnetWithin.ResetRows, ResnetWithin.ArenaBytes, ResnetWithin.RowsBytes));
+        Measure<sbyte>(
+            args, "person_detect_96_int8", PersonByLayer.Invoke, PersonByLayer.InputLength, PersonByLayer.OutputLength, PersonByLayer.ArenaBytes, PersonSmallest.RowLength, 24112,
+            new(PersonSmallest.Invoke, PersonSmallest.PushRow, PersonSmallest.ResetRows, PersonSmallest.ArenaBytes, PersonSmallest.RowsBytes),
+            new(PersonWithin.Invoke, PersonWithin.PushRow, PersonWithin.ResetRows, PersonWithin.ArenaBytes, PersonWithin.RowsBytes));
+        Measure<byte>(
+            args, "mobilenetv2_1.0_224_tf2ptq_int8", MobileNetByLayer.Invoke, MobileNetByLayer.InputLength, MobileNetByLayer.OutputLength, MobileNetByLayer.ArenaBytes, MobileNetSmallest.RowLength, 199938,
+            new(MobileNetSmallest.Invoke, MobileNetSmallest.PushRow, MobileNetSmallest.ResetRows, MobileNetSmallest.ArenaBytes, MobileNetSmallest.RowsBytes),
+            new(MobileNetWithin.Invoke, MobileNetWithin.PushRow, MobileNetWithin.ResetRows, MobileNetWithin.ArenaBytes, MobileNetWithin.RowsBytes));
+    }
+
+    private static void Measure<T>(
+        string[] names, string name, Inference<T> byLayer, int inputLength, int outputLength, int arenaBytes, int rowLength, int budget, Rows<T> smallest, Rows<T> within)
+        where T : unmanaged
+    {
+        if (names.Length > 0 && !names.Any(part => name.Contains(part, StringComparison.Ordinal))) return;
+        T[] input = new T[inputLength], expected = new T[outputLength], output = new T[outputLength];
+        sbyte[] memory = new sbyte[new[] { arenaBytes, smallest.RowsBytes, within.RowsBytes }.Max()];
+        new Random(1).NextBytes(MemoryMarshal.AsBytes(input.AsSpan()));
         byLayer(input, expected, memory);
 
-        void Pushed()
+        void Pushed(Rows<T> rows)
         {
-            reset(memory);
-            for (int at = 0; at < input.Length; at += rowLength) push(input.AsSpan(at, rowLength), output, memory);
+            rows.Reset(memory);
+            for (int at = 0; at < input.Length; at += rowLength) rows.Push(input.AsSpan(at, rowLength), output, memory);
         }
 
-        Action[] ways = [() => byLayer(input, output, memory), () => byRow(input, output, memory), Pushed];
-        long[] best = [long.MaxValue, long.MaxValue, long.MaxValue];
+        Action[] ways =
+        [
+            () => byLayer(input, output, memory), () => smallest.Invoke(input, output, memory), () => Pushed(smallest),
+            () => within.Invoke(input, output, memory), () => Pushed(within),
+        ];
+        long[] best = [.. ways.Select(_ => long.MaxValue)];
         long begin = Stopwatch.GetTimestamp();
-        for (int run = 0; run < 200 || Stopwatch.GetElapsedTime(begin).TotalSeconds < 4; run++)
+        for (int run = 0; run < 200 || Stopwatch.GetElapsedTime(begin).TotalSeconds < 5; run++)
         {
             for (int way = 0; way < ways.Length; way++)
             {
@@ -82,12 +129,17 @@ internal static class Program
                 long start = Stopwatch.GetTimestamp();
                 ways[way]();
                 best[way] = Math.Min(best[way], Stopwatch.GetTimestamp() - start);
-                if (!output.AsSpan().SequenceEqual(expected)) throw new InvalidOperationException($"{name}: way {way} computes something else");
+                if (!MemoryMarshal.AsBytes(output.AsSpan()).SequenceEqual(MemoryMarshal.AsBytes(expected.AsSpan())))
+                {
+                    throw new InvalidOperationException($"{name}: way {way} computes something else");
+                }
             }
         }
 
         string Number(int bytes) => bytes.ToString("N0", CultureInfo.InvariantCulture);
         string Ratio(int way) => ((double)best[way] / best[0]).ToString("0.00", CultureInfo.InvariantCulture);
-        Console.WriteLine($"| {name} | {Number(layerBytes)} | {Number(rowBytes)} | {Number(pushBytes)} | {Ratio(1)} | {Ratio(2)} |");
+        Console.WriteLine($"| {name} | by layers | {Number(arenaBytes)} | – | 1 | – |");
+        Console.WriteLine($"| | `Smallest` | {Number(smallest.ArenaBytes)} | {Number(smallest.RowsBytes)} | {Ratio(1)} | {Ratio(2)} |");
+        Console.WriteLine($"| | `Ram = {Number(budget)}` | {Number(within.ArenaBytes)} | {Number(within.RowsBytes)} | {Ratio(3)} | {Ratio(4)} |");
     }
 }

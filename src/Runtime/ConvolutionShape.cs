@@ -113,7 +113,7 @@ readonly record struct ConvolutionShape(
     }
 
     // What a run of pixels takes, in units of a pixel of the largest tile.
-    private static int TileTime(int pixels)
+    internal static int TileTime(int pixels)
     {
         int left = pixels % VectorTile;
         return pixels < 4 ? 2 * pixels : pixels - left + (left > 8 && pixels > VectorTile ? VectorTile : (left + 3) / 4 * 5);

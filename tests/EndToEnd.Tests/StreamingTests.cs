@@ -1,4 +1,5 @@
 using System.Linq;
+using Etch.Passes;
 
 namespace Etch.Tests;
 
@@ -34,6 +35,27 @@ public sealed class StreamingTests
         Assert.InRange(model.Cost.Arena + model.Inputs.Sum(t => t.ByteCount), 0, streamed);
         Assert.InRange(inArena.Cost.Arena, 0, streamed);
         Assert.Null(inArena.Push);
+        Assert.InRange(model.Push!.Bytes, 0, pushed);
+    }
+
+    [ModelTheory]
+    [MemberData(nameof(Figures))]
+    public void A_budget_of_the_study_s_memory_is_met_with_the_outputs_recorded(string name, int streamed, int pushed)
+    {
+        Recording recording = Models.Recording(name);
+        CompiledModel each = Engines.Compile(Models.File(name), Engines.ClassName(name), o => o with { Streaming = StreamingPolicy.Off });
+        int arena = streamed - each.Inputs.Sum(t => t.ByteCount);
+        long budget = each.Cost.Stack + MeasureCost.RowFrameBytes + arena;
+        CompiledModel model = Engines.Compile(Models.File(name), Engines.ClassName(name), o => o with { MaxRam = budget });
+        var emitted = new EmittedModels([model], isChecked: true);
+        foreach (int seed in recording.Seeds)
+        {
+            byte[][] inputs = recording.Inputs(seed);
+            recording.AssertOutputs(seed, emitted.Run(model, inputs).Outputs, "streamed");
+            recording.AssertOutputs(seed, emitted.Push(model, inputs), "pushed");
+        }
+
+        Assert.InRange(model.Cost.Ram, 0, budget);
         Assert.InRange(model.Push!.Bytes, 0, pushed);
     }
 }

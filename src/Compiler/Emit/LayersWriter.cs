@@ -223,7 +223,7 @@ internal static class LayersWriter
     private static Dictionary<int, string> Spans(CodeWriter w, CompiledModel model, int begin, int end, Names.Port[] inputs, Names.Port[] outputs)
     {
         var spans = new Dictionary<int, string>();
-        var taken = new HashSet<string>(inputs.Concat(outputs).Select(p => p.Parameter)) { "arena", "state", "image", "tick", "row", "rows", "y", "end" };
+        var taken = new HashSet<string>(inputs.Concat(outputs).Select(p => p.Parameter)) { "arena", "state", "image", "tick", "row", "rows", "y", "begin", "end" };
         for (int i = 0; i < inputs.Length; i++) spans[model.Graph.Inputs[i]] = inputs[i].Parameter;
         for (int i = 0; i < outputs.Length; i++) spans[model.Graph.Root(model.Graph.Outputs[i])] = outputs[i].Parameter;
         var used = new HashSet<int>(model.Steps.Skip(begin).Take(end - begin).SelectMany(step => step.Inputs.Concat(step.Outputs)).Select(model.Graph.Same));

@@ -129,7 +129,8 @@ internal sealed record DotProducts
 
     private int Taps => Rows * PairLayout.Even(RowLength);
 
-    private int Scratch => Shape!.Value.ConvolutionScratch(VectorPixels, VectorRows);
+    // Of a call for all rows, or for some.
+    private int Scratch => Enumerable.Range(1, VectorRows).Max(rows => Shape!.Value.ConvolutionScratch(VectorPixels, rows));
 
     private string Element => Output.Type.Keyword();
 

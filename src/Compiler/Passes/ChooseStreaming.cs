@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using Etch.Ir;
+using Etch.Ops;
 
 namespace Etch.Passes;
 
@@ -19,8 +20,20 @@ internal static class ChooseStreaming
     // A placement may need more than the peak: then lower peaks are tried, so many at most.
     private const int Attempts = 4;
 
-    // Bytes moved in the time that calling a layer takes.
-    private const long CallCost = 256;
+    // A step with the bytes that live during it and what it costs in time.
+    private readonly record struct Candidate(Step Step, long Bytes, long Cost);
+
+    // How many rows are tried.
+    private static readonly RowsAtOnce[] Several =
+    [
+        new(1, 1), new(12, 1), new(1, 2), new(12, 2), new(24, 2), new(48, 2), new(96, 2),
+    ];
+
+    // What calling a layer and moving a byte take, in multiply-accumulate operations of a convolution; measured with vector instructions.
+    private const long CallCost = 8_000, ByteCost = 2;
+
+    // The same of a depthwise convolution's multiply-accumulate operation, whose weights are used for one channel only.
+    private const long DepthwiseCost = 5;
 
     public static Schedule Run(Graph graph, IReadOnlyList<Layer> layers, StatePlan state, CompileOptions options)
     {
@@ -61,20 +74,28 @@ internal static class ChooseStreaming
         if (best.Plan.Bytes <= arena || layers.Count < 2) return best;
 
         var rows = new StreamRows(graph, layers, options);
-        (Step Step, long Bytes)[][] steps = Candidates(graph, layers, rows, best);
-        long[] peaks = [.. steps.SelectMany(from => from).Select(step => step.Bytes).Distinct().OrderBy(bytes => bytes)];
+        Candidate[][] steps = Candidates(graph, layers, rows, best);
         long least = LeastPeak(steps), most = arena - MeasureCost.RowFrameBytes ?? 0;
-
-        // Down from the budget until a placement meets it, then up from the least peak for the smallest placement.
-        IEnumerable<long> limits =
-        [
-            .. peaks.Where(peak => peak >= least && peak <= most).Reverse().Take(Attempts),
-            .. peaks.Where(peak => peak >= least).Take(Attempts),
-        ];
-        foreach (long limit in limits)
+        Schedule Below(long limit)
         {
             Step[] cut = Cheapest(steps, limit);
-            var schedule = new Schedule(cut, PlanArena.Run(graph, cut, state, options));
+            return new Schedule(cut, PlanArena.Run(graph, cut, state, options));
+        }
+
+        // Down from the budget until a placement meets it: each time by what it needs beyond.
+        long limit = most;
+        for (int i = 0; i < Attempts && limit >= least; i++)
+        {
+            Schedule schedule = Below(limit);
+            if (schedule.Plan.Bytes <= most) return schedule;
+            limit -= schedule.Plan.Bytes - most;
+        }
+
+        // Up from the least peak for the smallest placement.
+        IEnumerable<long> peaks = steps.SelectMany(from => from).Select(step => step.Bytes).Where(bytes => bytes >= least).Distinct().OrderBy(bytes => bytes);
+        foreach (long peak in peaks.Take(Attempts))
+        {
+            Schedule schedule = Below(peak);
             if (schedule.Plan.Bytes < best.Plan.Bytes) best = schedule;
             if (best.Plan.Bytes <= most || best.Plan.Bytes == least) break;
         }
@@ -82,8 +103,8 @@ internal static class ChooseStreaming
         return best;
     }
 
-    // From each layer, the steps that begin with it, the shorter first, with the bytes that live during them.
-    private static (Step Step, long Bytes)[][] Candidates(Graph graph, IReadOnlyList<Layer> layers, StreamRows rows, Schedule each)
+    // From each layer, the steps that begin with it, the shorter first; of the same layers those that take less time for more bytes.
+    private static Candidate[][] Candidates(Graph graph, IReadOnlyList<Layer> layers, StreamRows rows, Schedule each)
     {
         var written = new Dictionary<int, int>();
         var read = new Dictionary<int, int>();
@@ -108,12 +129,20 @@ internal static class ChooseStreaming
         [
             .. Enumerable.Range(0, layers.Count).Select(begin =>
             {
-                var from = new List<(Step, long)> { (each.Steps[begin], each.Plan.Live[begin]) };
+                var from = new List<Candidate> { new(each.Steps[begin], each.Plan.Live[begin], 0) };
                 for (int end = begin + 2; end <= layers.Count && rows.IsRowwise(end - 1) && rows.IsRowwise(begin); end++)
                 {
                     // What keeps layers from being one group keeps them from being one with more.
-                    if (rows.Form(begin, end) is not { } step) break;
-                    from.Add((step, LivesThrough(begin, end) + step.ScratchBytes));
+                    if (rows.Form(begin, end, null) is not { } single) break;
+                    IEnumerable<Step> several = Several.Select(atOnce => rows.Form(begin, end, atOnce)).OfType<Step>();
+                    long lives = LivesThrough(begin, end), least = long.MaxValue;
+                    foreach (Step step in several.Prepend(single).OrderBy(step => step.ScratchBytes))
+                    {
+                        long cost = Cost(graph, step);
+                        if (cost >= least) continue;
+                        from.Add(new Candidate(step, lives + step.ScratchBytes, cost));
+                        least = cost;
+                    }
                 }
 
                 return from.ToArray();
@@ -121,28 +150,28 @@ internal static class ChooseStreaming
         ];
     }
 
-    private static long LeastPeak((Step Step, long Bytes)[][] steps)
+    private static long LeastPeak(Candidate[][] steps)
     {
         long[] peak = [0, .. Enumerable.Repeat(long.MaxValue, steps.Length)];
         for (int begin = 0; begin < steps.Length; begin++)
         {
-            foreach ((Step step, long bytes) in steps[begin]) peak[step.End] = Math.Min(peak[step.End], Math.Max(peak[begin], bytes));
+            foreach ((Step step, long bytes, _) in steps[begin]) peak[step.End] = Math.Min(peak[step.End], Math.Max(peak[begin], bytes));
         }
 
         return peak[steps.Length];
     }
 
     // The partition with the least cost of streaming among those whose steps all stay within the limit.
-    private static Step[] Cheapest((Step Step, long Bytes)[][] steps, long limit)
+    private static Step[] Cheapest(Candidate[][] steps, long limit)
     {
         long[] cost = [0, .. Enumerable.Repeat(long.MaxValue, steps.Length)];
         var last = new Step[steps.Length + 1];
         for (int begin = 0; begin < steps.Length; begin++)
         {
             if (cost[begin] == long.MaxValue) continue;
-            foreach ((Step step, long bytes) in steps[begin])
+            foreach ((Step step, long bytes, long time) in steps[begin])
             {
-                long sum = cost[begin] + Cost(step);
+                long sum = cost[begin] + time;
                 if (bytes > limit || sum >= cost[step.End]) continue;
                 cost[step.End] = sum;
                 last[step.End] = step;
@@ -155,8 +184,27 @@ internal static class ChooseStreaming
         return [.. cut];
     }
 
-    // Calls, and rows that move up in their buffers.
-    private static long Cost(Step step) => step.Rows is not { } rows ? 0
-        : rows.Clocks.Sum(clock => CallCost * clock.Rows)
-            + rows.Buffers.Values.Sum(buffer => (long)(buffer.Bytes / buffer.Lines) * (buffer.Lines - 1) * buffer.Clock.Rows);
+    // Time that computing layer by layer would not take: calls, work that a call for a few rows cannot share, and kept rows that move.
+    private static long Cost(Graph graph, Step step)
+    {
+        if (step.Rows is not { } group) return 0;
+        long cost = group.Buffers.Values.Sum(buffer => ByteCost * buffer.KeptBytes * buffer.Clock.Runs * (buffer.WorkAt == buffer.At ? 1 : 2));
+        for (int i = 0; i < step.Layers.Count; i++)
+        {
+            Layer layer = step.Layers[i];
+            RowClock clock = group.Clocks[i];
+            cost += CallCost * clock.Runs;
+            if (layer.Kernel.RowWindow is not { } window || layer.Op is not (Conv2D or DepthwiseConv2D)) continue;
+
+            // Kernels take pixels by tiles, depthwise ones rows by pairs.
+            long pixel = layer.Op.Macs(graph) / (window.OutputHeight * window.OutputWidth), rows = clock.RowsAtOnce;
+            cost += layer.Op is Conv2D ? pixel * clock.Runs * (window.IsPointwise
+                    ? ConvolutionShape.TileTime((int)rows * window.OutputWidth) - (rows * window.OutputWidth)
+                    : rows * (ConvolutionShape.TileTime(window.OutputWidth) - window.OutputWidth))
+                : StreamRows.SharesRows(window) ? DepthwiseCost * pixel * clock.Runs * (rows % 2) * window.OutputWidth
+                : 0;
+        }
+
+        return cost;
+    }
 }

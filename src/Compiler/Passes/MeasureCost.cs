@@ -99,7 +99,7 @@ internal static class MeasureCost
         {
             Layer layer = layers[i];
             RowGroup? group = groups[i];
-            long Held(int id) => group is not null && group.Buffers.TryGetValue(graph.Root(id), out RowBuffer? rows) ? rows.Bytes : graph[id].ByteCount;
+            long Held(int id) => group is not null && group.Buffers.TryGetValue(graph.Root(id), out RowBuffer? rows) ? rows.Bytes + (rows.WorkAt == rows.At ? 0 : rows.KeptBytes) : graph[id].ByteCount;
             int newTables = layer.Tables.Where(t => tables.Add((t.Type, t.Data))).Sum(t => t.Data.Count);
             int newCode = CallCode(layer, i, group is not null, schedule.Plan.InPlace.ContainsKey(i))
                 + (TableBytes * layer.Tables.Count) + (kernels.Add(layer.Kernel.Code) ? layer.Kernel.CodeBytes : 0);

@@ -7,7 +7,7 @@ namespace Etch.Passes;
 /// <summary>How a caller hands the input of a model over row by row, so that the whole of it exists nowhere.</summary>
 /// <param name="Rows">Rows of the input.</param>
 /// <param name="RowLength">Elements of a row.</param>
-/// <param name="Lines">Rows that are kept.</param>
+/// <param name="Lines">Rows that are there at most.</param>
 /// <param name="LinesAt">Where they are in the memory that the caller provides.</param>
 /// <param name="CounterAt">Where the index of the next row is, an int32.</param>
 /// <param name="Bytes">The memory that the caller provides: arena, kept rows and counter.</param>

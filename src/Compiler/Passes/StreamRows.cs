@@ -6,15 +6,24 @@ using Etch.Ops;
 
 namespace Etch.Passes;
 
+/// <summary>How many rows a layer computes at once, at least: those that have so many pixels, and so many where windows share rows.</summary>
+internal readonly record struct RowsAtOnce(int Pixels, int Rows);
+
 /// <summary>Makes groups of neighbouring layers that run row by row, so that of the tensors between them only the last rows exist.</summary>
 /// <remarks>
-/// The same sums in another order: nothing is computed twice. Row y of a tensor comes at tick first + y · period, where the
-/// period is the product of the strides before it and the first tick is the earliest at which the rows of row 0's window are there. A
+/// The same sums in another order: nothing is computed twice. Row y of a tensor is due at tick first + y · period, where the
+/// period is the product of the strides before it and the first tick is the earliest at which the rows of row 0's window are due. A
 /// branch that joins a later one waits, or the rows it reads do, whichever takes fewer bytes. A tensor's buffer holds the rows
 /// from the oldest that a window still needs to the newest.
+/// <para>A layer may compute several rows at once: those that became due since the last multiple of a number of ticks, which is a
+/// multiple of that of the layers before it. So what a row is computed from is there when it is computed. The source's rows come so
+/// late that at these ticks the last layer's newest row is just due, and with it what its window needs, and so on back.</para>
 /// </remarks>
 internal sealed class StreamRows
 {
+    // Ticks from one row to the next, or from one tick at which a layer computes to the next, at most.
+    private const int MostTicks = 1 << 10;
+
     private readonly Graph _graph;
     private readonly Layer[] _layers;
     private readonly Layer?[] _rowLayers;
@@ -39,20 +48,21 @@ internal sealed class StreamRows
     public bool IsRowwise(int layer) => _rowLayers[layer] is not null;
 
     /// <summary>Layers from <paramref name="begin"/> up to <paramref name="end"/> as one step row by row, or null where they cannot be. Each <see cref="IsRowwise"/>.</summary>
-    public Step? Form(int begin, int end)
+    /// <param name="atOnce">How many rows layers with windows compute at once; null: each row when it is due.</param>
+    public Step? Form(int begin, int end, RowsAtOnce? atOnce)
     {
         int count = end - begin;
         // When rows come, layer by layer, as early as they can.
         int source = _layers[begin].Inputs[0];
         var clocks = new RowClock[count];
-        var images = new Dictionary<int, RowClock> { [_graph.Root(source)] = new RowClock(0, 1, _graph[source].Shape[1]) };
+        var images = new Dictionary<int, RowClock> { [_graph.Root(source)] = new RowClock(0, 1, _graph[source].Shape[1], 1) };
         var readers = new Dictionary<int, List<(int Layer, int Reach, int Stride, int Pad)>>();
         var outside = new List<int>();
         for (int i = begin; i < end; i++)
         {
             Layer layer = _rowLayers[i]!;
             int height = _graph[layer.Outputs[0]].Shape.Count == 4 ? _graph[layer.Outputs[0]].Shape[1] : 1;
-            int first = 0, period = 0;
+            int first = 0, period = 0, every = 1;
             foreach (int id in layer.Inputs)
             {
                 int root = _graph.Root(id);
@@ -70,19 +80,29 @@ internal sealed class StreamRows
                 if (period != 0 && period != clock.Period * stride) return null;
                 period = clock.Period * stride;
                 first = Math.Max(first, clock.First + (clock.Period * (reach - 1 - pad)));
+                every = every / Divisor(every, clock.Every) * clock.Every;
                 if (!readers.TryGetValue(root, out var list)) readers[root] = list = [];
                 list.Add((i - begin, reach, stride, pad));
             }
 
-            if (period == 0 || period > 1 << 16) return null;
+            if (period == 0 || period > MostTicks) return null;
+            if (layer.Kernel.RowWindow is { } window && atOnce is { } least)
+            {
+                int rows = Math.Max(SharesRows(window) ? least.Rows : 1, (least.Pixels + window.OutputWidth - 1) / window.OutputWidth);
+                long ticks = (long)period * Math.Min(window.OutputHeight, rows);
+                every = (int)Math.Min(MostTicks + 1L, (ticks + every - 1) / every * every);
+            }
+
+            if (every > MostTicks) return null;
             bool isSum = layer.Kernel is RowSum;
-            clocks[i - begin] = new RowClock(first, period, isSum ? _graph[layer.Inputs[0]].Shape[1] : height);
+            clocks[i - begin] = new RowClock(first, period, isSum ? _graph[layer.Inputs[0]].Shape[1] : height, every);
 
             // Nothing inside the group can read a sum before its last row.
             if (!isSum) images[_graph.Root(layer.Outputs[0])] = clocks[i - begin];
         }
 
         int[] outputs = [.. Enumerable.Range(begin, count).Select(i => _graph.Root(_layers[i].Outputs[0])).Where(root => IsReadAfter(root, end))];
+        Align(clocks, images, _graph.Root(source));
         Delay(begin, clocks, images, readers, outputs);
         return new Step(
             begin, _rowLayers.Skip(begin).Take(count).Select(layer => layer!).ToArray(), Group(begin, source, clocks, images, readers, outputs),
@@ -90,6 +110,22 @@ internal sealed class StreamRows
     }
 
     private bool IsReadAfter(int root, int end) => !_lastRead.TryGetValue(root, out int last) || last >= end;
+
+    /// <summary>Windows below each other have rows in common, which a call for both prepares once.</summary>
+    public static bool SharesRows(Window2D window) => window.FilterHeight > 1 && window.StrideY == 1;
+
+    // All come so much later that at a tick which computes the last layer's rows, the newest is just due.
+    private static void Align(RowClock[] clocks, Dictionary<int, RowClock> images, int source)
+    {
+        RowClock last = clocks.Last(clock => clock.Every == clocks.Max(c => c.Every));
+        if (last.Every == 1) return;
+        int later = last.Every - (last.First % last.Every), every = clocks.Aggregate(0, (all, clock) => Divisor(all, clock.Every));
+        for (int i = 0; i < clocks.Length; i++) clocks[i] = clocks[i] with { First = clocks[i].First + later };
+        foreach (int id in images.Keys.ToArray()) images[id] = images[id] with { First = images[id].First + later };
+        images[source] = images[source] with { Every = every };
+    }
+
+    private static int Divisor(int a, int b) => b == 0 ? a : Divisor(b, a % b);
 
     // Layers that others wait for longer than needed compute later where that takes fewer bytes.
     private void Delay(
@@ -131,7 +167,7 @@ internal sealed class StreamRows
             int root = _graph.Root(_layers[begin + i].Outputs[0]), all = clocks.Length - 1;
             if (_rowLayers[begin + i]!.Kernel is RowSum sum)
             {
-                buffers.Add(new RowBuffer(root, clocks[i], 1, sum.Sums, ElementType.Int32, false, 0, all, 0));
+                buffers.Add(new RowBuffer(root, i, clocks[i], 1, 1, sum.Sums, ElementType.Int32, 0, all, 0, 0));
                 continue;
             }
 
@@ -139,61 +175,104 @@ internal sealed class StreamRows
             Tensor tensor = _graph[root];
             var own = readers[root];
             RowClock clock = clocks[i];
-            int lines = Lines(clock, own, clocks);
+            int lines = Math.Max(Lines(clock, own, clocks), clock.RowsAtOnce), kept = Kept(clock, own, clocks), most = Math.Min(clock.Rows, kept + clock.RowsAtOnce);
 
-            // Every reader reads when a row has just come (or would have, after the last one).
-            bool dropsEarly = lines < clock.Rows && own.All(reader => (clocks[reader.Layer].First - clock.First) % clock.Period == 0);
-            buffers.Add(new RowBuffer(
-                root, clock, lines, RowLength(tensor), tensor.Type, dropsEarly, dropsEarly ? i : 0, dropsEarly ? own.Max(reader => reader.Layer) : all, 0));
+            // What has been read goes at once, where that needs no more lines.
+            buffers.Add(kept < most && most <= lines
+                ? new RowBuffer(root, i, clock, most, kept, RowLength(tensor), tensor.Type, i, own.Max(reader => reader.Layer), 0, 0)
+                : new RowBuffer(root, i, clock, lines, lines, RowLength(tensor), tensor.Type, 0, all, 0, 0));
         }
 
         (Dictionary<int, RowBuffer> placed, int scratch) = Place(buffers);
         int root0 = _graph.Root(source);
-        return new RowGroup(source, clocks, placed, scratch, Lines(images[root0], readers[root0], clocks));
+        RowClock sourceClock = images[root0];
+        return new RowGroup(source, sourceClock, clocks, placed, scratch, Kept(sourceClock, readers[root0], clocks));
     }
 
-    // What outlives a tick is stacked, each newest row's place above the rows before it. Rows that do not outlive the tick go where
-    // none is at the time: into such a place, or on top.
+    // Each newest rows' place above the rows before them, or a common place for the newest rows of several buffers, for which the rows
+    // before are copied: whichever takes fewer bytes.
     private static (Dictionary<int, RowBuffer> Placed, int Bytes) Place(List<RowBuffer> buffers)
     {
+        (Dictionary<int, RowBuffer>, int Bytes) best = Place(buffers, []);
+        RowBuffer[] early = [.. buffers.Where(b => b.DropsEarly && b.Kept > 0).OrderBy(b => b.Bytes)];
+        int shared = Enumerable.Range(0, early.Length)
+            .OrderBy(n => early[n].Bytes + early.Skip(n + 1).Sum(b => b.Bytes - b.KeptBytes)).FirstOrDefault();
+
+        // Only where new rows come with every tick, so that little is copied.
+        if (shared == 0 || buffers.Any(b => b.Clock.Every < b.Clock.Period)) return best;
+        (Dictionary<int, RowBuffer>, int Bytes) copied = Place(buffers, [.. early.Take(shared + 1)]);
+        return copied.Bytes < best.Bytes ? copied : best;
+    }
+
+    // What outlives a tick is stacked, what is copied on top. What does not outlive it goes where nothing is at the time.
+    private static (Dictionary<int, RowBuffer> Placed, int Bytes) Place(List<RowBuffer> buffers, RowBuffer[] copied)
+    {
         var placed = new Dictionary<int, RowBuffer>();
-        var gaps = new List<(int Begin, int End, List<RowBuffer> Taken)>();
+        var taken = new List<(int At, int End, RowBuffer Buffer, bool IsKept)>();
         int top = 0;
-        foreach (RowBuffer buffer in buffers.Where(b => b.KeptBytes > 0).OrderByDescending(b => b.Type.Size()))
+        foreach (RowBuffer buffer in buffers.Where(b => b.Kept > 0).OrderByDescending(b => b.Type.Size()).ThenBy(copied.Contains).ThenBy(b => b.Bytes))
         {
-            RowBuffer at = placed[buffer.Tensor] = buffer with { At = top };
-            if (buffer.DropsEarly) gaps.Add((top + buffer.KeptBytes, top + buffer.Bytes, [at]));
-            top += buffer.Bytes;
+            placed[buffer.Tensor] = buffer with { At = top, WorkAt = top };
+            taken.Add((top, top + buffer.KeptBytes, buffer, true));
+            top += buffer.KeptBytes;
+            if (!buffer.DropsEarly || copied.Contains(buffer)) continue;
+            taken.Add((top, top + buffer.Bytes - buffer.KeptBytes, buffer, false));
+            top += buffer.Bytes - buffer.KeptBytes;
         }
 
-        gaps.Add((Aligned(top, sizeof(int)), int.MaxValue, []));
-        foreach (RowBuffer buffer in buffers.Where(b => b.KeptBytes == 0).OrderByDescending(b => b.Bytes))
+        int bytes = top;
+        foreach (RowBuffer buffer in buffers.Where(b => b.Kept == 0 || copied.Contains(b)).OrderByDescending(b => b.Bytes))
         {
-            int size = buffer.Type.Size();
-            foreach ((int begin, int end, List<RowBuffer> taken) in gaps)
+            int at = 0;
+            foreach ((int begin, int end, RowBuffer other, bool isKept) in taken.OrderBy(t => t.At))
             {
-                RowBuffer[] met = [.. taken.Where(t => buffer.From <= t.To && t.From <= buffer.To)];
-                int at = met.Select(t => Aligned(t.At + t.Bytes, size)).Append(Aligned(begin, size))
-                    .Where(at => met.All(t => at >= t.At + t.Bytes || at + buffer.Bytes <= t.At)).Min();
-                if (end - at < buffer.Bytes) continue;
-                taken.Add(placed[buffer.Tensor] = buffer with { At = at });
-                break;
+                bool meets = isKept ? other.Tensor != buffer.Tensor : buffer.From <= other.To && other.From <= buffer.To;
+                if (!meets || end <= at) continue;
+                if (at + buffer.Bytes <= begin) break;
+                at = Aligned(end, buffer.Type.Size());
             }
+
+            RowBuffer own = placed.TryGetValue(buffer.Tensor, out RowBuffer? kept) ? kept : buffer with { At = at };
+            placed[buffer.Tensor] = own with { WorkAt = at };
+            taken.Add((at, at + buffer.Bytes, buffer, false));
+            bytes = Math.Max(bytes, at + buffer.Bytes);
         }
 
-        return (placed, placed.Values.Select(b => b.At + b.Bytes).Append(0).Max());
+        return (placed, bytes);
     }
 
     private static int Aligned(int at, int alignment) => (at + alignment - 1) / alignment * alignment;
 
-    // Rows from the oldest that a reader still needs to the newest: the same for all of its rows, but for the image's ends.
-    private static int Lines(RowClock clock, List<(int Layer, int Reach, int Stride, int Pad)> readers, RowClock[] clocks)
-    {
-        int lines = readers.Max(reader => FloorDivide(clocks[reader.Layer].First - clock.First, clock.Period) + reader.Pad + 1);
-        return Math.Max(1, Math.Min(lines, clock.Rows));
-    }
+    // Rows from the oldest that a reader needs to the newest, when a tick has computed them: the same for all of its rows, but for the
+    // image's ends.
+    private static int Lines(RowClock clock, List<(int Layer, int Reach, int Stride, int Pad)> readers, RowClock[] clocks) =>
+        MostRows(clock, readers, clocks, every => (0, -every));
 
-    private static int FloorDivide(int a, int b) => a >= 0 ? a / b : -((b - 1 - a) / b);
+    // The same when the tick is over and what it needed has been read.
+    private static int Kept(RowClock clock, List<(int Layer, int Reach, int Stride, int Pad)> readers, RowClock[] clocks) =>
+        MostRows(clock, readers, clocks, every => (every - clock.Every, 0));
+
+    // The most rows that are there some ticks after one at which a reader computes, of those that it needs after some ticks.
+    private static int MostRows(
+        RowClock clock, List<(int Layer, int Reach, int Stride, int Pad)> readers, RowClock[] clocks, Func<int, (int There, int Read)> after)
+    {
+        int most = 0;
+        foreach ((int layer, _, int stride, int pad) in readers)
+        {
+            RowClock reader = clocks[layer];
+            (int there, int read) = after(reader.Every);
+
+            // With every tick the most are there when the reader's next row is due; else at some tick of those after which all repeats.
+            int ticks = reader.Every == 1 ? 1 : reader.Period / Divisor(reader.Period, reader.Every);
+            for (int i = 0; i < ticks; i++)
+            {
+                int tick = reader.Every == 1 ? reader.First - 1 - read : i * reader.Every;
+                most = Math.Max(most, clock.Due(tick + there) - (reader.Due(tick + read) * stride) + pad);
+            }
+        }
+
+        return Math.Min(most, clock.Rows);
+    }
 
     private long RowBytes(int root) => (long)RowLength(_graph[root]) * _graph[root].Type.Size();
 

@@ -34,6 +34,7 @@ public sealed class StreamingTests
         // The graphs are such that most of them have groups, and many take rows.
         Assert.InRange(models.Count(m => m.Item3.Steps.Any(step => step.Rows is not null)), 60, 120);
         Assert.InRange(models.Count(m => m.Item3.Push is not null), 20, 120);
+        Assert.InRange(models.Count(m => m.Item3.Steps.Any(step => step.Rows is { } rows && rows.Clocks.Any(clock => clock.RowsAtOnce > 1))), 10, 120);
         Assert.DoesNotContain(models, m => m.Item3.Push is not null && m.Item3.Options.InArena);
     }
 
@@ -49,7 +50,7 @@ public sealed class StreamingTests
         return model;
     }
 
-    /// <summary>The same layers, cut at random places into groups as long as they can be.</summary>
+    /// <summary>The same layers, cut at random places into groups as long as they can be, some of which compute several rows at once.</summary>
     internal static CompiledModel Cut(CompiledModel model, Draw draw)
     {
         var rows = new StreamRows(model.Graph, model.Layers, model.Options);
@@ -57,10 +58,11 @@ public sealed class StreamingTests
         for (int begin = 0; begin < model.Layers.Count;)
         {
             Step step = Step.Of(begin, model.Layers[begin]);
-            int most = draw.Int(1, 14);
+            int most = draw.Int(1, 14), pixels = draw.Of(0, 1, 3, 8, 13, 24, 60);
+            RowsAtOnce? atOnce = pixels == 0 ? null : new RowsAtOnce(pixels, draw.Int(1, 3));
             for (int end = begin + 2; end <= model.Layers.Count && end - begin <= most && rows.IsRowwise(begin) && rows.IsRowwise(end - 1); end++)
             {
-                if (rows.Form(begin, end) is not { } longer) break;
+                if (rows.Form(begin, end, atOnce) is not { } longer) break;
                 step = longer;
             }
 
