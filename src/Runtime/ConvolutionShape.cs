@@ -40,8 +40,10 @@ readonly record struct ConvolutionShape(
 
     /// <summary>Bytes of a depthwise convolution's entries, the interleaved columns under the windows of some pixels: two planes for each pair of rows.</summary>
     /// <remarks>Vectors of several pixels read up to three columns beyond the last window; a plane and its half are whole vectors.</remarks>
-    internal int DepthwiseEntries(int pixels) =>
-        2 * DepthwiseSlots * ((((Columns(pixels) + 4) * DepthwiseColumn) + (2 * Alignment) - 1) / (2 * Alignment) * (2 * Alignment));
+    internal int DepthwiseEntries(int pixels) => DepthwiseSlots * DepthwiseSlotBytes(pixels);
+
+    /// <summary>Bytes of the two planes of a pair of rows.</summary>
+    internal int DepthwiseSlotBytes(int pixels) => 2 * ((((Columns(pixels) + 4) * DepthwiseColumn) + (2 * Alignment) - 1) / (2 * Alignment) * (2 * Alignment));
 
     // Bytes of a column in a plane: two of each channel, of 32 channels at most; a vector takes several pixels of 8 or 16 channels.
     private int DepthwiseColumn => InputChannels is 8 or 16 ? 2 * InputChannels : DepthwiseEntry / 2;
@@ -53,7 +55,11 @@ readonly record struct ConvolutionShape(
     internal int DepthwisePairs => FilterHeight == 1 ? (FilterWidth + 1) / 2 : (FilterHeight + 1) / 2 * FilterWidth;
 
     /// <summary>Output rows of a depthwise convolution that share entries: an odd number of filter rows has a place left for one more.</summary>
-    internal int DepthwiseRowsAtOnce => StrideY == 1 && FilterHeight % 2 == 1 && FilterHeight > 1 ? 2 : 1;
+    internal int DepthwiseRowsAtOnce
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => StrideY == 1 && FilterHeight % 2 == 1 && FilterHeight > 1 ? 2 : 1;
+    }
 
     /// <summary>Bytes of two vectors with the most channels: of an interleaved column, of the weights of a pair of taps.</summary>
     internal const int DepthwiseEntry = 128;

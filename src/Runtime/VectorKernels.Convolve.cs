@@ -85,16 +85,15 @@ public static partial class VectorKernels
         // A row of taps ends with weights of 0, whose partners lie up to three elements further.
         int held = shape.ConvolutionRows(shape.OutputWidth, rowEnd - rowBegin);
         Span<short> widened = stackalloc short[(held * widenedRow) + 3];
-        var block = new Block
-        {
-            Output = requantization,
-            Input = ref Unsafe.As<short, byte>(ref MemoryMarshal.GetReference(widened)),
-            Rows = shape.FilterHeight,
-            Pairs = pairs,
-            PixelBytes = 2 * shape.StrideX * shape.InputChannels,
-            RowBytes = 2 * widenedRow,
-            OutputStep = channels,
-        };
+        // Field by field: an initializer would be copied.
+        scoped Block block = default;
+        block.Output = requantization;
+        block.Input = ref Unsafe.As<short, byte>(ref MemoryMarshal.GetReference(widened));
+        block.Rows = shape.FilterHeight;
+        block.Pairs = pairs;
+        block.PixelBytes = 2 * shape.StrideX * shape.InputChannels;
+        block.RowBytes = 2 * widenedRow;
+        block.OutputStep = channels;
 
         // The rows of the image that are widened, and the one that the block begins with.
         int from = 0, until = 0, first = 0;
@@ -134,16 +133,14 @@ public static partial class VectorKernels
             WidenRow(input, inputTop, (rowBegin * shape.StrideY) - shape.PadTop + row, -shape.PadLeft, columns, shape, outside, to);
         }
 
-        var block = new Block
-        {
-            Output = requantization,
-            Input = ref Unsafe.As<short, byte>(ref MemoryMarshal.GetReference(widened)),
-            Rows = shape.FilterHeight,
-            Pairs = pairs,
-            PixelBytes = 2 * shape.StrideY * widenedRow,
-            RowBytes = 2 * widenedRow,
-            OutputStep = shape.OutputWidth * channels,
-        };
+        scoped Block block = default;
+        block.Output = requantization;
+        block.Input = ref Unsafe.As<short, byte>(ref MemoryMarshal.GetReference(widened));
+        block.Rows = shape.FilterHeight;
+        block.Pairs = pairs;
+        block.PixelBytes = 2 * shape.StrideY * widenedRow;
+        block.RowBytes = 2 * widenedRow;
+        block.OutputStep = shape.OutputWidth * channels;
         for (int x = 0; x < shape.OutputWidth; x++)
         {
             Span<sbyte> stored = output.Slice(x * channels, ((pixels - 1) * block.OutputStep) + channels);

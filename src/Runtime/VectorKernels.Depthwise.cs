@@ -61,35 +61,36 @@ public static partial class VectorKernels
         ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside,
         ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, in Requantization requantization)
     {
-        int channels = shape.InputChannels, most = shape.DepthwisePixels(shape.OutputWidth), rowsAtOnce = shape.DepthwiseRowsAtOnce, taps = rowsAtOnce * shape.DepthwisePairs;
-        int entries = shape.DepthwiseEntries(most), slots = shape.DepthwiseSlots;
+        int channels = shape.InputChannels, most = shape.DepthwisePixels(shape.OutputWidth), rowsAtOnce = Math.Min(shape.DepthwiseRowsAtOnce, rowEnd - rowBegin);
+        int pairRows = (shape.FilterHeight + 1) / 2, slots = rowEnd - rowBegin == rowsAtOnce ? pairRows : shape.DepthwiseSlots;
+        int slotBytes = shape.DepthwiseSlotBytes(most), entries = slots * slotBytes, taps = rowsAtOnce * shape.DepthwisePairs;
         Span<byte> memory = stackalloc byte[ConvolutionShape.Alignment + entries + ((taps + ConvolutionShape.DepthwiseFactors) * ConvolutionShape.DepthwiseEntry)];
         memory = memory.Slice(Misalignment(memory));
         Span<sbyte> border = stackalloc sbyte[32];
-        border.Fill(outside);
-        var layer = new DepthwiseLayer
-        {
-            Shape = shape,
-            Input = input,
-            InputTop = inputTop,
-            Stored = output,
-            RowBegin = rowBegin,
-            Border = border,
-            Outside = outside,
-            Filter = filter,
-            Bias = bias,
-            Output = requantization,
-            Entries = memory.Slice(0, entries),
-            Factors = memory.Slice(entries, ConvolutionShape.DepthwiseFactors * ConvolutionShape.DepthwiseEntry),
-            Weights = memory.Slice(entries + (ConvolutionShape.DepthwiseFactors * ConvolutionShape.DepthwiseEntry)),
-            Taps = stackalloc DepthwiseTap[taps],
-            RowsAtOnce = rowsAtOnce,
-            MostPixels = most,
-            PairRows = (shape.FilterHeight + 1) / 2,
-            Slots = slots,
-            RowBytes = entries / slots,
-            PlaneBytes = entries / slots / 2,
-        };
+        Vector256.Create(outside).CopyTo(border);
+
+        // Field by field: an initializer would be copied, which takes as long as a small row.
+        scoped DepthwiseLayer layer = default;
+        layer.Shape = shape;
+        layer.Input = input;
+        layer.InputTop = inputTop;
+        layer.Stored = output;
+        layer.RowBegin = rowBegin;
+        layer.Border = border;
+        layer.Outside = outside;
+        layer.Filter = filter.Slice(0, shape.FilterHeight * shape.FilterWidth * channels);
+        layer.Bias = bias;
+        layer.Output = requantization;
+        layer.Entries = memory.Slice(0, entries);
+        layer.Factors = memory.Slice(entries, ConvolutionShape.DepthwiseFactors * ConvolutionShape.DepthwiseEntry);
+        layer.Weights = memory.Slice(entries + (ConvolutionShape.DepthwiseFactors * ConvolutionShape.DepthwiseEntry));
+        layer.Taps = stackalloc DepthwiseTap[taps];
+        layer.RowsAtOnce = rowsAtOnce;
+        layer.MostPixels = most;
+        layer.PairRows = pairRows;
+        layer.Slots = slots;
+        layer.RowBytes = slotBytes;
+        layer.PlaneBytes = slotBytes / 2;
         layer.FindTaps();
 
         // An image that the second-level cache does not hold is read once: some rows of all channels, then the next ones.
@@ -225,7 +226,15 @@ public static partial class VectorKernels
             ref byte entry = ref Unsafe.Add(ref MemoryMarshal.GetReference(layer.Entries), layer.ColumnAt(j));
             for (int plane = 2 * layer.Slots; plane > 0; plane--)
             {
-                for (int i = 0; i < layer.ColumnBytes; i += 16) outside.AsByte().StoreUnsafe(ref entry, (nuint)i);
+                if (Avx512BW.IsSupported && layer.ColumnBytes == 64)
+                {
+                    Vector512.Create((short)layer.Outside).AsByte().StoreUnsafe(ref entry);
+                }
+                else
+                {
+                    for (int i = 0; i < layer.ColumnBytes; i += 16) outside.AsByte().StoreUnsafe(ref entry, (nuint)i);
+                }
+
                 entry = ref Unsafe.Add(ref entry, layer.PlaneBytes);
             }
         }
@@ -952,7 +961,8 @@ public static partial class VectorKernels
         public readonly int ColumnAt(int column) =>
             IsSplit ? ((column & 1) * (PlaneBytes / 2)) + ((column >> 1) * ColumnBytes) : column * ColumnBytes;
 
-        public readonly ref sbyte FilterAt(int tap, int c) => ref MemoryMarshal.GetReference(Filter.Slice((tap * Shape.InputChannels) + c));
+        // The filter was sliced to all taps.
+        public readonly ref sbyte FilterAt(int tap, int c) => ref Unsafe.Add(ref MemoryMarshal.GetReference(Filter), (tap * Shape.InputChannels) + c);
 
         /// <summary>Where the first of a block's channels of pixel x of row y is stored.</summary>
         public readonly ref sbyte StoredAt(int y, int rows, int x)

@@ -33,9 +33,17 @@ public static partial class VectorKernels
     private static void WidenRow(ReadOnlySpan<sbyte> input, int inputTop, int y, int begin, int columns, in ConvolutionShape shape, sbyte outside, Span<short> widened)
     {
         ReadOnlySpan<sbyte> inside = RowInside(input, inputTop, y, begin, columns, shape, out int at);
-        widened.Slice(0, at).Fill((short)(2 * outside));
-        widened.Slice(at + inside.Length).Fill((short)(2 * outside));
+        FillFew(widened.Slice(0, at), (short)(2 * outside));
+        FillFew(widened.Slice(at + inside.Length), (short)(2 * outside));
         Widen(inside, widened.Slice(at));
+    }
+
+    // Columns outside the image are few, mostly none.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void FillFew(Span<short> values, short value)
+    {
+        if (values.Length > 8) values.Fill(value);
+        else for (int i = 0; i < values.Length; i++) values[i] = value;
     }
 
     // What of the pixels of row y from column `begin` on lies inside the image, and how many values before it do not.

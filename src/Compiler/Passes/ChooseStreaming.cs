@@ -23,17 +23,13 @@ internal static class ChooseStreaming
     // A step with the bytes that live during it and what it costs in time.
     private readonly record struct Candidate(Step Step, long Bytes, long Cost);
 
-    // How many rows are tried.
-    private static readonly RowsAtOnce[] Several =
-    [
-        new(1, 1), new(12, 1), new(1, 2), new(12, 2), new(24, 2), new(48, 2), new(96, 2),
-    ];
+    // How many rows at once are tried, and how much work that may be for a model, all groups that are formed together.
+    private static readonly int[] Rows = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32, 48, 64];
+    private const long Work = 4_000_000;
 
-    // What calling a layer and moving a byte take, in multiply-accumulate operations of a convolution; measured with vector instructions.
-    private const long CallCost = 8_000, ByteCost = 2;
-
-    // The same of a depthwise convolution's multiply-accumulate operation, whose weights are used for one channel only.
-    private const long DepthwiseCost = 5;
+    // What calling a layer, asking whether it is due and moving a byte take, in multiply-accumulate operations of a convolution; measured
+    // with vector instructions.
+    private const long CallCost = 7_000, DepthwiseCallCost = 12_000, TickCost = 400, ByteCost = 2;
 
     public static Schedule Run(Graph graph, IReadOnlyList<Layer> layers, StatePlan state, CompileOptions options)
     {
@@ -75,19 +71,34 @@ internal static class ChooseStreaming
 
         var rows = new StreamRows(graph, layers, options);
         Candidate[][] steps = Candidates(graph, layers, rows, best);
-        long least = LeastPeak(steps), most = arena - MeasureCost.RowFrameBytes ?? 0;
-        Schedule Below(long limit)
+        long least = LeastPeak(steps), most = arena - MeasureCost.RowFrameBytes ?? 0, work = rows.Work + Work;
+        Schedule Placed(IEnumerable<Step> cut)
         {
-            Step[] cut = Cheapest(steps, limit);
-            return new Schedule(cut, PlanArena.Run(graph, cut, state, options));
+            Step[] all = [.. cut];
+            return new Schedule(all, PlanArena.Run(graph, all, state, options));
+        }
+
+        // What the budget has beyond goes into rows at once.
+        Schedule SeveralRows(Candidate[] cut, Schedule single)
+        {
+            long limit = most;
+            for (int i = 0; i < Attempts / 2; i++)
+            {
+                Schedule several = Placed(cut.Select(candidate => AtOnce(graph, rows, candidate, limit, work)));
+                if (several.Plan.Bytes <= most) return several;
+                limit -= several.Plan.Bytes - most;
+            }
+
+            return single;
         }
 
         // Down from the budget until a placement meets it: each time by what it needs beyond.
         long limit = most;
         for (int i = 0; i < Attempts && limit >= least; i++)
         {
-            Schedule schedule = Below(limit);
-            if (schedule.Plan.Bytes <= most) return schedule;
+            Candidate[] cut = Cheapest(steps, limit);
+            Schedule schedule = Placed(cut.Select(candidate => candidate.Step));
+            if (schedule.Plan.Bytes <= most) return SeveralRows(cut, schedule);
             limit -= schedule.Plan.Bytes - most;
         }
 
@@ -95,7 +106,7 @@ internal static class ChooseStreaming
         IEnumerable<long> peaks = steps.SelectMany(from => from).Select(step => step.Bytes).Where(bytes => bytes >= least).Distinct().OrderBy(bytes => bytes);
         foreach (long peak in peaks.Take(Attempts))
         {
-            Schedule schedule = Below(peak);
+            Schedule schedule = Placed(Cheapest(steps, peak).Select(candidate => candidate.Step));
             if (schedule.Plan.Bytes < best.Plan.Bytes) best = schedule;
             if (best.Plan.Bytes <= most || best.Plan.Bytes == least) break;
         }
@@ -103,7 +114,7 @@ internal static class ChooseStreaming
         return best;
     }
 
-    // From each layer, the steps that begin with it, the shorter first; of the same layers those that take less time for more bytes.
+    // From each layer, the steps that begin with it, the shorter first, each row when it is due.
     private static Candidate[][] Candidates(Graph graph, IReadOnlyList<Layer> layers, StreamRows rows, Schedule each)
     {
         var written = new Dictionary<int, int>();
@@ -134,15 +145,7 @@ internal static class ChooseStreaming
                 {
                     // What keeps layers from being one group keeps them from being one with more.
                     if (rows.Form(begin, end, null) is not { } single) break;
-                    IEnumerable<Step> several = Several.Select(atOnce => rows.Form(begin, end, atOnce)).OfType<Step>();
-                    long lives = LivesThrough(begin, end), least = long.MaxValue;
-                    foreach (Step step in several.Prepend(single).OrderBy(step => step.ScratchBytes))
-                    {
-                        long cost = Cost(graph, step);
-                        if (cost >= least) continue;
-                        from.Add(new Candidate(step, lives + step.ScratchBytes, cost));
-                        least = cost;
-                    }
+                    from.Add(new Candidate(single, LivesThrough(begin, end) + single.ScratchBytes, Cost(graph, single)));
                 }
 
                 return from.ToArray();
@@ -162,26 +165,73 @@ internal static class ChooseStreaming
     }
 
     // The partition with the least cost of streaming among those whose steps all stay within the limit.
-    private static Step[] Cheapest(Candidate[][] steps, long limit)
+    private static Candidate[] Cheapest(Candidate[][] steps, long limit)
     {
         long[] cost = [0, .. Enumerable.Repeat(long.MaxValue, steps.Length)];
-        var last = new Step[steps.Length + 1];
+        var last = new Candidate[steps.Length + 1];
         for (int begin = 0; begin < steps.Length; begin++)
         {
             if (cost[begin] == long.MaxValue) continue;
-            foreach ((Step step, long bytes, long time) in steps[begin])
+            foreach (Candidate candidate in steps[begin])
             {
-                long sum = cost[begin] + time;
-                if (bytes > limit || sum >= cost[step.End]) continue;
-                cost[step.End] = sum;
-                last[step.End] = step;
+                long sum = cost[begin] + candidate.Cost;
+                if (candidate.Bytes > limit || sum >= cost[candidate.Step.End]) continue;
+                cost[candidate.Step.End] = sum;
+                last[candidate.Step.End] = candidate;
             }
         }
 
-        var cut = new List<Step>();
-        for (int end = steps.Length; end > 0; end = last[end].First) cut.Add(last[end]);
+        var cut = new List<Candidate>();
+        for (int end = steps.Length; end > 0; end = last[end].Step.First) cut.Add(last[end]);
         cut.Reverse();
         return [.. cut];
+    }
+
+    // The same layers with several rows at once where the bytes up to the limit allow it: one layer more after the other, that which saves
+    // most time for a byte. Where that is too much work, all layers the same number of rows, if that is better than what was found.
+    private static Step AtOnce(Graph graph, StreamRows groups, Candidate single, long limit, long work)
+    {
+        Step best = single.Step;
+        if (best.Rows is null) return best;
+        long scratch = limit - single.Bytes + best.ScratchBytes, cost = single.Cost;
+        int[] atOnce = new int[best.Layers.Count];
+        while (true)
+        {
+            (Step Step, long Cost, int Layer, int Rows)? next = null;
+            double most = 0;
+            for (int i = 0; i < atOnce.Length; i++)
+            {
+                if (best.Layers[i].Kernel.RowWindow is not { } window) continue;
+                foreach (int more in Rows.Where(rows => rows > atOnce[i] && rows <= window.OutputHeight))
+                {
+                    if (groups.Work > work) return AllAtOnce(graph, groups, best, cost, scratch);
+                    int[] trial = [.. atOnce];
+                    trial[i] = more;
+                    if (groups.Form(best.First, best.End, trial) is not { } step || step.ScratchBytes > scratch) break;
+                    long time = Cost(graph, step);
+                    double gain = (cost - time) / (double)Math.Max(1, step.ScratchBytes - best.ScratchBytes);
+                    if (gain <= most) continue;
+                    most = gain;
+                    next = (step, time, i, more);
+                }
+            }
+
+            if (next is not { } better) return best;
+            (best, cost) = (better.Step, better.Cost);
+            atOnce[better.Layer] = better.Rows;
+        }
+    }
+
+    private static Step AllAtOnce(Graph graph, StreamRows groups, Step best, long cost, long scratch)
+    {
+        foreach (int same in Rows)
+        {
+            if (groups.Form(best.First, best.End, [.. best.Layers.Select(_ => same)]) is not { } step || step.ScratchBytes > scratch) break;
+            long time = Cost(graph, step);
+            if (time < cost) (best, cost) = (step, time);
+        }
+
+        return best;
     }
 
     // Time that computing layer by layer would not take: calls, work that a call for a few rows cannot share, and kept rows that move.
@@ -189,20 +239,22 @@ internal static class ChooseStreaming
     {
         if (step.Rows is not { } group) return 0;
         long cost = group.Buffers.Values.Sum(buffer => ByteCost * buffer.KeptBytes * buffer.Clock.Runs * (buffer.WorkAt == buffer.At ? 1 : 2));
+        cost += TickCost * step.Layers.Count * ((group.End - group.Begin) / group.Every);
         for (int i = 0; i < step.Layers.Count; i++)
         {
             Layer layer = step.Layers[i];
             RowClock clock = group.Clocks[i];
-            cost += CallCost * clock.Runs;
+            cost += (layer.Op is DepthwiseConv2D ? DepthwiseCallCost : CallCost) * clock.Runs;
             if (layer.Kernel.RowWindow is not { } window || layer.Op is not (Conv2D or DepthwiseConv2D)) continue;
 
             // Kernels take pixels by tiles, depthwise ones rows by pairs.
-            long pixel = layer.Op.Macs(graph) / (window.OutputHeight * window.OutputWidth), rows = clock.RowsAtOnce;
-            cost += layer.Op is Conv2D ? pixel * clock.Runs * (window.IsPointwise
-                    ? ConvolutionShape.TileTime((int)rows * window.OutputWidth) - (rows * window.OutputWidth)
-                    : rows * (ConvolutionShape.TileTime(window.OutputWidth) - window.OutputWidth))
-                : StreamRows.SharesRows(window) ? DepthwiseCost * pixel * clock.Runs * (rows % 2) * window.OutputWidth
-                : 0;
+            int width = window.OutputWidth;
+            long Pixels(int rows) => layer.Op is not Conv2D ? StreamRows.SharesRows(window) ? (rows + 1) / 2 * 2 * width : rows * width
+                : window.IsPointwise ? ConvolutionShape.TileTime(rows * width)
+                : Math.Min(rows * ConvolutionShape.TileTime(width), width * ConvolutionShape.TileTime(rows));
+            int most = clock.RowsAtOnce;
+            long pixels = (clock.Rows / most * Pixels(most)) + (clock.Rows % most > 0 ? Pixels(clock.Rows % most) : 0) - (clock.Rows * width);
+            cost += layer.Op.Macs(graph) / (clock.Rows * width) * pixels;
         }
 
         return cost;

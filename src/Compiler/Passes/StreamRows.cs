@@ -6,9 +6,6 @@ using Etch.Ops;
 
 namespace Etch.Passes;
 
-/// <summary>How many rows a layer computes at once, at least: those that have so many pixels, and so many where windows share rows.</summary>
-internal readonly record struct RowsAtOnce(int Pixels, int Rows);
-
 /// <summary>Makes groups of neighbouring layers that run row by row, so that of the tensors between them only the last rows exist.</summary>
 /// <remarks>
 /// The same sums in another order: nothing is computed twice. Row y of a tensor is due at tick first + y · period, where the
@@ -44,14 +41,20 @@ internal sealed class StreamRows
         foreach (int id in graph.Outputs) _lastRead[graph.Root(id)] = layers.Count;
     }
 
+    /// <summary>What has been done to form groups, in units of a tick that was looked at: the same on every machine.</summary>
+    public long Work { get; private set; }
+
     /// <summary>True for a layer that can compute row by row.</summary>
     public bool IsRowwise(int layer) => _rowLayers[layer] is not null;
 
     /// <summary>Layers from <paramref name="begin"/> up to <paramref name="end"/> as one step row by row, or null where they cannot be. Each <see cref="IsRowwise"/>.</summary>
-    /// <param name="atOnce">How many rows layers with windows compute at once; null: each row when it is due.</param>
-    public Step? Form(int begin, int end, RowsAtOnce? atOnce)
+    /// <param name="atOnce">By layer of the step, how many rows a layer with windows computes at once, at least; 0: as the layers before it.
+    /// Null: each row when it is due.</param>
+    public Step? Form(int begin, int end, IReadOnlyList<int>? atOnce)
     {
         int count = end - begin;
+        Work += 100 * count;
+
         // When rows come, layer by layer, as early as they can.
         int source = _layers[begin].Inputs[0];
         var clocks = new RowClock[count];
@@ -86,10 +89,9 @@ internal sealed class StreamRows
             }
 
             if (period == 0 || period > MostTicks) return null;
-            if (layer.Kernel.RowWindow is { } window && atOnce is { } least)
+            if (layer.Kernel.RowWindow is not null && atOnce?[i - begin] is > 0 and int rows)
             {
-                int rows = Math.Max(SharesRows(window) ? least.Rows : 1, (least.Pixels + window.OutputWidth - 1) / window.OutputWidth);
-                long ticks = (long)period * Math.Min(window.OutputHeight, rows);
+                long ticks = (long)period * Math.Min(height, rows);
                 every = (int)Math.Min(MostTicks + 1L, (ticks + every - 1) / every * every);
             }
 
@@ -144,7 +146,10 @@ internal sealed class StreamRows
             long Bytes() => touched.Where(id => images.ContainsKey(id)).Sum(id => (long)Lines(images[id], readers[id], clocks) * RowBytes(id));
             long least = Bytes();
             RowClock best = clock;
-            for (int first = clock.First + 1; first <= latest; first++)
+
+            // Of the first ticks that make rows due at the same of its ticks, one.
+            int apart = Divisor(clock.Period, clock.Every);
+            for (int first = (clock.First / apart * apart) + apart; first <= latest; first += apart)
             {
                 images[root] = clocks[i] = clock with { First = first };
                 long bytes = Bytes();
@@ -245,15 +250,15 @@ internal sealed class StreamRows
 
     // Rows from the oldest that a reader needs to the newest, when a tick has computed them: the same for all of its rows, but for the
     // image's ends.
-    private static int Lines(RowClock clock, List<(int Layer, int Reach, int Stride, int Pad)> readers, RowClock[] clocks) =>
+    private int Lines(RowClock clock, List<(int Layer, int Reach, int Stride, int Pad)> readers, RowClock[] clocks) =>
         MostRows(clock, readers, clocks, every => (0, -every));
 
     // The same when the tick is over and what it needed has been read.
-    private static int Kept(RowClock clock, List<(int Layer, int Reach, int Stride, int Pad)> readers, RowClock[] clocks) =>
+    private int Kept(RowClock clock, List<(int Layer, int Reach, int Stride, int Pad)> readers, RowClock[] clocks) =>
         MostRows(clock, readers, clocks, every => (every - clock.Every, 0));
 
     // The most rows that are there some ticks after one at which a reader computes, of those that it needs after some ticks.
-    private static int MostRows(
+    private int MostRows(
         RowClock clock, List<(int Layer, int Reach, int Stride, int Pad)> readers, RowClock[] clocks, Func<int, (int There, int Read)> after)
     {
         int most = 0;
@@ -264,6 +269,7 @@ internal sealed class StreamRows
 
             // With every tick the most are there when the reader's next row is due; else at some tick of those after which all repeats.
             int ticks = reader.Every == 1 ? 1 : reader.Period / Divisor(reader.Period, reader.Every);
+            Work += ticks + 20;
             for (int i = 0; i < ticks; i++)
             {
                 int tick = reader.Every == 1 ? reader.First - 1 - read : i * reader.Every;

@@ -58,8 +58,8 @@ public sealed class StreamingTests
         for (int begin = 0; begin < model.Layers.Count;)
         {
             Step step = Step.Of(begin, model.Layers[begin]);
-            int most = draw.Int(1, 14), pixels = draw.Of(0, 1, 3, 8, 13, 24, 60);
-            RowsAtOnce? atOnce = pixels == 0 ? null : new RowsAtOnce(pixels, draw.Int(1, 3));
+            int most = draw.Int(1, 14);
+            int[]? atOnce = draw.Int(1, 5) == 1 ? null : [.. Enumerable.Range(0, most + 1).Select(_ => draw.Of(0, 0, 1, 2, 3, 4, 7))];
             for (int end = begin + 2; end <= model.Layers.Count && end - begin <= most && rows.IsRowwise(begin) && rows.IsRowwise(end - 1); end++)
             {
                 if (rows.Form(begin, end, atOnce) is not { } longer) break;
