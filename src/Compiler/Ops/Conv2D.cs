@@ -137,7 +137,6 @@ internal sealed record Conv2D : Op
                 Groups = groups,
                 Shape = options.Vectors && !window.IsDilated ? rowLoop.Shape : null,
                 UseWinograd = options.Preset == Preset.Speed,
-                VectorPixels = rowLoop.VectorPixels,
                 VectorRows = window.OutputHeight,
                 Outside = input.ZeroPoint,
                 Unroll = unroll,

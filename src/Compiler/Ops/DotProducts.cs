@@ -83,9 +83,6 @@ internal sealed record DotProducts
     /// <summary>Layers of 3×3 windows may take the stack that Winograd's transform needs.</summary>
     public bool UseWinograd { get; init; }
 
-    /// <summary>Pixels of a row as the vector kernels see it.</summary>
-    public required int VectorPixels { get; init; }
-
     /// <summary>Output rows of one call.</summary>
     public required int VectorRows { get; init; }
 
@@ -129,8 +126,10 @@ internal sealed record DotProducts
 
     private int Taps => Rows * PairLayout.Even(RowLength);
 
-    // Of a call for all rows, or for some.
-    private int Scratch => Enumerable.Range(1, VectorRows).Max(rows => Shape!.Value.ConvolutionScratch(VectorPixels, rows));
+    // Of a call for all rows, or for some, which may widen more pixels at a time.
+    private int Scratch => Enumerable.Range(1, VectorRows).Max(rows => Shape!.Value.IsOneRow(rows, 0, 0, out ConvolutionShape row)
+        ? row.ConvolutionScratch(row.OutputWidth, 1)
+        : Shape!.Value.ConvolutionScratch(Shape!.Value.OutputWidth, rows));
 
     private string Element => Output.Type.Keyword();
 

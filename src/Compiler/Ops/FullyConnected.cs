@@ -120,7 +120,6 @@ internal sealed record FullyConnected : Op
             Outputs = units,
             Step = depth,
             Shape = options.Vectors ? new ConvolutionShape(1, rows, depth, 1, 1, 1, 1, 0, 0, rows) : null,
-            VectorPixels = rows,
             VectorRows = 1,
             Unroll = unroll,
             UnrollRows = unrollRows,
