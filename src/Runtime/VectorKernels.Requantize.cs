@@ -60,8 +60,10 @@ public static partial class VectorKernels
             return (sbyte)FixedPoint.Clamp(scaled + ZeroPoint, Min, Max);
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public int Multiplier(int channel) => _multiplier[_multiplier.Length == 1 ? 0 : channel];
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public int Right(int channel) => _right[_right.Length == 1 ? 0 : channel];
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -152,7 +154,13 @@ public static partial class VectorKernels
                 return;
             }
 
-            for (int c = 0; c < stored; c++) Unsafe.Add(ref output, c) = r.Store((c < 4 ? low.GetElement(c) : high.GetElement(c - 4)) >> 1, channel + c);
+            // Written out: a call would keep the vectors of the loop around this on the stack.
+            for (int c = 0; c < stored; c++)
+            {
+                int acc = (c < 4 ? low.GetElement(c) : high.GetElement(c - 4)) >> 1, m = r.Multiplier(channel + c), n = r.Right(channel + c);
+                int scaled = r.HasLeft ? FixedPoint.MultiplyByQuantizedMultiplier(acc, m, n) : FixedPoint.MultiplyAndShiftRight(acc, m, n);
+                Unsafe.Add(ref output, c) = (sbyte)FixedPoint.Clamp(scaled + r.ZeroPoint, r.Min, r.Max);
+            }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
