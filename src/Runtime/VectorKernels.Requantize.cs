@@ -51,12 +51,16 @@ public static partial class VectorKernels
         public readonly bool HasLeft;
 
         /// <summary>The stored output of an accumulator that is not doubled.</summary>
-        public sbyte Store(int acc, int channel)
+        public sbyte Store(int acc, int channel) => IsSingle
+            ? (sbyte)FixedPoint.Clamp(FixedPoint.MultiplyAndRound(acc, BitConverter.Int32BitsToSingle(Multiplier(channel))) + ZeroPoint, Min, Max)
+            : StoreFixed(acc, channel);
+
+        /// <summary>The same where factors are in fixed point; without a call, so that a loop around it may keep vectors in registers.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public sbyte StoreFixed(int acc, int channel)
         {
-            int scaled = IsSingle
-                ? FixedPoint.MultiplyAndRound(acc, BitConverter.Int32BitsToSingle(Multiplier(channel)))
-                : HasLeft ? FixedPoint.MultiplyByQuantizedMultiplier(acc, Multiplier(channel), Right(channel))
-                : FixedPoint.MultiplyAndShiftRight(acc, Multiplier(channel), Right(channel));
+            int m = Multiplier(channel), n = Right(channel);
+            int scaled = HasLeft ? FixedPoint.MultiplyByQuantizedMultiplier(acc, m, n) : FixedPoint.MultiplyAndShiftRight(acc, m, n);
             return (sbyte)FixedPoint.Clamp(scaled + ZeroPoint, Min, Max);
         }
 
@@ -154,12 +158,9 @@ public static partial class VectorKernels
                 return;
             }
 
-            // Written out: a call would keep the vectors of the loop around this on the stack.
             for (int c = 0; c < stored; c++)
             {
-                int acc = (c < 4 ? low.GetElement(c) : high.GetElement(c - 4)) >> 1, m = r.Multiplier(channel + c), n = r.Right(channel + c);
-                int scaled = r.HasLeft ? FixedPoint.MultiplyByQuantizedMultiplier(acc, m, n) : FixedPoint.MultiplyAndShiftRight(acc, m, n);
-                Unsafe.Add(ref output, c) = (sbyte)FixedPoint.Clamp(scaled + r.ZeroPoint, r.Min, r.Max);
+                Unsafe.Add(ref output, c) = r.StoreFixed((c < 4 ? low.GetElement(c) : high.GetElement(c - 4)) >> 1, channel + c);
             }
         }
 
