@@ -148,7 +148,9 @@ internal sealed record DepthwiseConv2D : Op
 
         public override int Batch => Images;
 
-        public override int StackBytes => Math.Max(Windows.StackBytes, IsVectorised ? Windows.Shape.DepthwiseScratch(Windows.VectorPixels) + 512 : 0);
+        public override int StackBytes => Math.Max(
+            Windows.StackBytes,
+            IsVectorised ? WindowRows.MostScratch(Windows.Shape, Windows.Window.OutputHeight, (shape, _) => shape.DepthwiseScratch(shape.OutputWidth)) + 512 : 0);
 
         // Filters of many taps share the computation of addresses.
         public override int CodeBytes =>

@@ -126,10 +126,7 @@ internal sealed record DotProducts
 
     private int Taps => Rows * PairLayout.Even(RowLength);
 
-    // Of a call for all rows, or for some, which may widen more pixels at a time.
-    private int Scratch => Enumerable.Range(1, VectorRows).Max(rows => Shape!.Value.IsOneRow(rows, 0, 0, out ConvolutionShape row)
-        ? row.ConvolutionScratch(row.OutputWidth, 1)
-        : Shape!.Value.ConvolutionScratch(Shape!.Value.OutputWidth, rows));
+    private int Scratch => WindowRows.MostScratch(Shape!.Value, VectorRows, (shape, rows) => shape.ConvolutionScratch(shape.OutputWidth, rows));
 
     private string Element => Output.Type.Keyword();
 

@@ -1,4 +1,5 @@
 using System;
+using System.Linq;
 using Etch.Emit;
 using Etch.Ir;
 
@@ -43,8 +44,11 @@ internal sealed record WindowRows
         Window.InputHeight, Window.InputWidth, InputChannels, Window.FilterHeight, Window.FilterWidth,
         Window.StrideY, Window.StrideX, Window.PadTop, Window.PadLeft, Window.OutputWidth);
 
-    /// <summary>Pixels of a row as the vector kernels see it: rows that follow each other without a gap are one.</summary>
-    public int VectorPixels => Shape.IsOneRow(Window.OutputHeight, 0, 0, out ConvolutionShape row) ? row.OutputWidth : Window.OutputWidth;
+    /// <summary>The most stack that a vector kernel takes for a call of any number of rows: fewer may take more than all.</summary>
+    /// <param name="rows">Output rows.</param>
+    /// <param name="scratch">The kernel's stack for so many output rows; rows that follow each other without a gap are one row of another shape.</param>
+    public static int MostScratch(ConvolutionShape shape, int rows, Func<ConvolutionShape, int, int> scratch) => Enumerable.Range(1, rows).Max(
+        some => shape.IsOneRow(some, 0, 0, out ConvolutionShape row) ? scratch(row, 1) : scratch(shape, some));
 
     private bool HasInterior => Groups == 1 && !Window.IsDilated
         && Window.InteriorColumns.Begin < Window.InteriorColumns.End && Window.InteriorRows.Begin < Window.InteriorRows.End;
