@@ -28,10 +28,10 @@ public sealed class ModelGenerator : IIncrementalGenerator
             .Select(static (x, _) => ModelItem.Read(x.Left, x.Right)).WithTrackingName(Steps.Item);
         IncrementalValueProvider<ImmutableArray<TextFile>> labels = context.AdditionalTextsProvider.Combine(items.Collect())
             .Where(static x => x.Right.Any(item => item.IsLabelledBy(x.Left.Path)))
-            .Select(static (x, cancel) => new TextFile(x.Left.Path, x.Left.GetText(cancel)?.ToString() ?? "")).Collect();
+            .Select(static (x, cancel) => TextFile.Read(x.Left, cancel)).Collect();
         IncrementalValueProvider<ImmutableArray<TextFile>> schedules = context.AdditionalTextsProvider
             .Where(static text => text.Path.EndsWith(ModelItem.ScheduleExtension, StringComparison.OrdinalIgnoreCase))
-            .Select(static (text, cancel) => new TextFile(text.Path, text.GetText(cancel)?.ToString() ?? "")).Collect();
+            .Select(TextFile.Read).Collect();
         IncrementalValuesProvider<ModelFile> files = texts
             .Select(static (text, _) => ModelFile.Read(text.Path)).WithTrackingName(Steps.Read)
             .Combine(items.Collect()).Combine(labels.Combine(schedules)).Select(static (x, _) => WithTexts(x.Left.Left, x.Left.Right, x.Right.Left, x.Right.Right));
@@ -97,7 +97,10 @@ public sealed class ModelGenerator : IIncrementalGenerator
     }
 
     /// <summary>A text file of the project.</summary>
-    private sealed record TextFile(string Path, string Text);
+    private sealed record TextFile(string Path, string Text)
+    {
+        public static TextFile Read(AdditionalText text, CancellationToken cancel) => new(text.Path, text.GetText(cancel)?.ToString() ?? "");
+    }
 
     /// <summary>Compiles a model; whatever else goes wrong becomes its problem, ETCH900.</summary>
     internal static CompiledModel Compile(Job job, CancellationToken cancel)

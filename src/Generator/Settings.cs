@@ -43,16 +43,20 @@ internal sealed record ModelItem(string Path, string? Class, string? Namespace, 
             className is null ? null : ClassNames.Escape(className),
             space is null ? null : ClassNames.ToNamespace(space),
             labels,
-            labels is null ? path.Substring(0, path.Length - ".tflite".Length) + LabelsExtension : Rooted(directory, labels),
+            labels is null ? Beside(path, LabelsExtension) : Rooted(directory, labels),
             options with { Problems = problems.ToArray() });
     }
 
     /// <summary>True for the path of this model's labels file.</summary>
-    public bool IsLabelledBy(string path) => string.Equals(path.Replace('\\', '/'), LabelsPath, StringComparison.OrdinalIgnoreCase);
+    public bool IsLabelledBy(string path) => AreSame(path, LabelsPath);
 
     /// <summary>True for the path of the schedule beside this model.</summary>
-    public bool IsScheduledBy(string path) =>
-        string.Equals(path.Replace('\\', '/'), Path.Substring(0, Path.Length - ".tflite".Length) + ScheduleExtension, StringComparison.OrdinalIgnoreCase);
+    public bool IsScheduledBy(string path) => AreSame(path, Beside(Path, ScheduleExtension));
+
+    private static bool AreSame(string path, string other) => string.Equals(path.Replace('\\', '/'), other, StringComparison.OrdinalIgnoreCase);
+
+    // The file with the model's name and another extension.
+    private static string Beside(string path, string extension) => path.Substring(0, path.Length - ".tflite".Length) + extension;
 
     // A path that counts from a folder, from the root on and without dots.
     private static string Rooted(string directory, string path)
