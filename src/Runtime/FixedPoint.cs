@@ -193,6 +193,81 @@ static class FixedPoint
         return a > 0 ? positive : -positive;
     }
 
+    /// <summary>logistic of gemmlowp on 16 bits, which TFLite's LSTM has: 1 / (1 + e^−a).</summary>
+    /// <param name="a">The argument in Q3 of 16 bits: 12 fraction bits.</param>
+    /// <returns>The value in Q0 of 16 bits: 15 fraction bits.</returns>
+    public static int LogisticOfInt16(int a)
+    {
+        if (a == 0) return 1 << 14;
+        int positive = ShiftLeft16(TwoOverOnePlus16(ExpOnNegativeValues16(a > 0 ? -a : a, 3)), 1);
+        return a > 0 ? positive : short.MaxValue - positive;
+    }
+
+    /// <summary>tanh of gemmlowp on 16 bits, which TFLite's LSTM has.</summary>
+    /// <param name="a">The argument in Q<paramref name="integerBits"/> of 16 bits.</param>
+    /// <param name="integerBits">0 to 6.</param>
+    /// <returns>The value in Q0 of 16 bits: 15 fraction bits.</returns>
+    public static int TanhOfInt16(int a, int integerBits)
+    {
+        if (a == 0) return 0;
+
+        // e^-2|a|: the same bits read with one integer bit more. (1 − e) / (1 + e) = 2 / (1 + e) − 1.
+        int positive = ShiftLeft16(TwoOverOnePlus16(ExpOnNegativeValues16(a > 0 ? -a : a, integerBits + 1)) - (1 << 13), 2);
+        return a > 0 ? positive : -positive;
+    }
+
+    // e^a for a < 0, as ExpOnNegativeValues: the constants are its own, rounded to 16 bits.
+    private static int ExpOnNegativeValues16(int a, int integerBits)
+    {
+        int quarter = 1 << (13 - integerBits);
+        int remainderOfQuarter = (a & (quarter - 1)) - quarter;
+        int power = ExpOnQuarter16(remainderOfQuarter << integerBits);
+        int rest = remainderOfQuarter - a;
+        for (int exponent = -2; exponent <= 4 && exponent < integerBits; exponent++)
+        {
+            if ((rest & (1 << (15 - integerBits + exponent))) == 0) continue;
+            int factor = exponent switch { -2 => 25520, -1 => 19875, 0 => 12055, 1 => 4435, 2 => 600, 3 => 11, _ => 0 };
+            power = HighMul16(power, factor);
+        }
+
+        return integerBits > 5 && a < -(1 << (20 - integerBits)) ? 0 : power;
+    }
+
+    // e^a for a in [-1/4, 0), Q0, as ExpOnQuarter, but that the sum saturates.
+    private static int ExpOnQuarter16(int a)
+    {
+        int x = a + (1 << 12);
+        int x2 = HighMul16(x, x);
+        int x3 = HighMul16(x2, x);
+        int x4 = HighMul16(x2, x2);
+        int tail = RoundingDivideByPowerOfTwo(HighMul16(RoundingDivideByPowerOfTwo(x4, 2) + x3, 10923) + x2, 1);
+        int power = 28918 + HighMul16(28918, x + tail); // 28918 = exp(-1/8)
+        return power > short.MaxValue ? short.MaxValue : power;
+    }
+
+    // 2 / (1 + a) in Q2 by three Newton-Raphson steps, for a from 0 to 1.
+    private static int TwoOverOnePlus16(int a)
+    {
+        int half = (a + short.MaxValue + 1) >> 1;
+        int x = 23130 + HighMul16(half, -15420); // 48/17 - 32/17 half
+        for (int step = 0; step < 3; step++)
+        {
+            int error = (1 << 13) - HighMul16(half, x);
+            x += ShiftLeft16(HighMul16(x, error), 2);
+        }
+
+        return x;
+    }
+
+    // SaturatingRoundingDoublingHighMul of 16 bits; never are both factors −2^15 here.
+    private static int HighMul16(int a, int b) => ((a * b) + (1 << 14)) >> 15;
+
+    private static int ShiftLeft16(int x, int exponent)
+    {
+        int limit = (1 << (15 - exponent)) - 1;
+        return x > limit ? short.MaxValue : x < -limit ? short.MinValue : x << exponent;
+    }
+
     /// <summary>LOGISTIC of TFLite on int16: 1 / (1 + e^−x) between the points of a table.</summary>
     /// <param name="q">The stored argument.</param>
     /// <param name="multiplier">With <paramref name="shift"/> the scale of the argument in units of 1 / (3 · 2^12).</param>

@@ -13,6 +13,8 @@ namespace Etch.Ops;
 /// int8 [units, inputs] and [units, units]; biases int32; hidden state int8 and cell state int16, whose scale is a power of two, [batch,
 /// units]; output int8, of the hidden state's quantisation. Gates are Q3.12 before and Q0.15 after their function. Both states go on
 /// from one inference to the next. No peephole, projection or layer normalisation, and no coupled gates.
+/// With XNNPACK's arithmetic it is TFLite's own integer LSTM, which XNNPACK does not take: lstm_eval.cc and portable_tensor_utils.cc of TFLite.
+/// It has gemmlowp's functions of 16 bits, rounds products of gates once and adds the recurrent sum before it is clamped.
 /// </remarks>
 /// <param name="FusedActivation">ActivationFunctionType of the cell gate; 4 is TANH.</param>
 /// <param name="CellClip">The largest magnitude of a real cell state; 0 for no limit.</param>
@@ -63,7 +65,10 @@ internal sealed record UnidirectionalSequenceLstm(int FusedActivation, float Cel
         if (!c.Holds) return;
 
         bool isPower = Multiplier.Frexp(cell!.Scale, out _) == 0.5;
-        c.RequireQuantization(isPower && cell.Scale is >= 1f / (1 << 20) and <= 1f / (1 << 9), "needs a cell state whose scale is a power of two from 2^-20 to 2^-9");
+        int finest = input.HasXnnpackRules ? 15 : 20;
+        c.RequireQuantization(
+            isPower && cell.Scale <= 1f / (1 << 9) && cell.Scale >= 1f / (1 << finest),
+            InvariantText.Of($"needs a cell state whose scale is a power of two from 2^-{finest} to 2^-9"));
         if (c.Holds) c.Multiplier(Factors.Of(c.Graph, this).All);
     }
 
@@ -105,15 +110,20 @@ internal sealed record UnidirectionalSequenceLstm(int FusedActivation, float Cel
                     int fromInput = biases[gate][u], fromHidden = 0;
                     for (int i = 0; i < inputs; i++) fromInput = unchecked(fromInput + (inputWeights[gate][(u * inputs) + i] * (x[(at * inputs) + i] - zeroPoint)));
                     for (int i = 0; i < units; i++) fromHidden = unchecked(fromHidden + (recurrentWeights[gate][(u * units) + i] * (before[i] - hiddenZeroPoint)));
-                    sums[gate] = Clamp16(Clamp16(factors.Input[gate].Apply(fromInput)) + Clamp16(factors.Recurrent[gate].Apply(fromHidden)));
+                    int recurrent = factors.Recurrent[gate].Apply(fromHidden);
+                    sums[gate] = Clamp16(unchecked(Clamp16(factors.Input[gate].Apply(fromInput)) + (factors.IsTflite ? recurrent : Clamp16(recurrent))));
                 }
 
-                int inputGate = FixedPoint.Logistic16(sums[0], 3, 0), forget = FixedPoint.Logistic16(sums[1], 3, 0);
-                int candidate = FixedPoint.Tanh16(sums[2], 3, 0), outputGate = FixedPoint.Logistic16(sums[3], 3, 0);
-                int kept = Clamp16(factors.Forget.Apply(forget * cell[(b * units) + u])), added = Clamp16(factors.Update.Apply(inputGate * candidate));
+                int Logistic(int x) => factors.IsTflite ? FixedPoint.LogisticOfInt16(x) : FixedPoint.Logistic16(x, 3, 0);
+                int inputGate = Logistic(sums[0]), forget = Logistic(sums[1]), outputGate = Logistic(sums[3]);
+                int candidate = factors.IsTflite ? FixedPoint.TanhOfInt16(sums[2], 3) : FixedPoint.Tanh16(sums[2], 3, 0);
+                int product = forget * cell[(b * units) + u], update = inputGate * candidate;
+                int kept = factors.IsTflite ? FixedPoint.RoundingDivideByPowerOfTwo(product, 15) : Clamp16(factors.Forget.Apply(product));
+                int added = factors.IsTflite ? FixedPoint.RoundingDivideByPowerOfTwo(update, 15 + factors.CellBits) : Clamp16(factors.Update.Apply(update));
                 int c = FixedPoint.Clamp(Clamp16(kept + added), factors.CellMin, factors.CellMax);
                 cell[(b * units) + u] = c;
-                int h = factors.Hidden.Apply(FixedPoint.Tanh16(c, factors.TanhMultiplier, factors.TanhShift) * outputGate);
+                int tanh = factors.IsTflite ? FixedPoint.TanhOfInt16(c, factors.CellBits) : FixedPoint.Tanh16(c, factors.TanhMultiplier, factors.TanhShift);
+                int h = factors.Hidden.Apply(tanh * outputGate);
                 hidden[(b * units) + u] = y[(at * units) + u] = FixedPoint.Clamp(unchecked(h + hiddenZeroPoint), -128, 127);
             }
         }
@@ -213,36 +223,53 @@ internal sealed record UnidirectionalSequenceLstm(int FusedActivation, float Cel
             w.Line("// Gates in Q3.12, their functions in Q0.15.");
             for (int gate = 0; gate < Gates; gate++)
             {
-                string sum = $"{Scale($"a{gate}", Factors.Input[gate])} + {Scale($"r{gate}", Factors.Recurrent[gate])}";
+                Multiplier recurrent = Factors.Recurrent[gate];
+                string second = Factors.IsTflite
+                    ? InvariantText.Of($"FixedPoint.MultiplyByQuantizedMultiplier(r{gate}, {recurrent.Value}, {recurrent.Shift})")
+                    : Scale($"r{gate}", recurrent);
+                string sum = $"{Scale($"a{gate}", Factors.Input[gate])} + {second}";
                 w.Line($"int {GateNames[gate].ToLowerInvariant()}Sum = FixedPoint.Clamp({sum}, short.MinValue, short.MaxValue);");
             }
 
             for (int gate = 0; gate < Gates; gate++)
             {
                 string name = GateNames[gate].ToLowerInvariant();
-                w.Line($"int {name}Gate = FixedPoint.{(gate == 2 ? "Tanh16" : "Logistic16")}({name}Sum, 3, 0);");
+                string function = (Factors.IsTflite, IsTanh: gate == 2) switch
+                {
+                    (false, false) => $"Logistic16({name}Sum, 3, 0)",
+                    (false, true) => $"Tanh16({name}Sum, 3, 0)",
+                    (true, false) => $"LogisticOfInt16({name}Sum)",
+                    (true, true) => $"TanhOfInt16({name}Sum, 3)",
+                };
+                w.Line($"int {name}Gate = FixedPoint.{function};");
             }
 
+            string Product(string product, int right, Multiplier factor) =>
+                Factors.IsTflite ? InvariantText.Of($"FixedPoint.RoundingDivideByPowerOfTwo({product}, {right})") : Scale(product, factor);
             w.Line();
-            w.Line($"int kept = {Scale("forgetGate * c[unit]", Factors.Forget)};");
-            w.Line($"int added = {Scale("inputGate * cellGate", Factors.Update)};");
+            w.Line($"int kept = {Product("forgetGate * c[unit]", 15, Factors.Forget)};");
+            w.Line($"int added = {Product("inputGate * cellGate", 15 + Factors.CellBits, Factors.Update)};");
             w.Line($"int newCell = FixedPoint.Clamp(kept + added, {Factors.CellMin}, {Factors.CellMax});");
             w.Line("c[unit] = (short)newCell;");
-            w.Line($"int tanh = FixedPoint.Tanh16(newCell, {Factors.TanhMultiplier}, {Factors.TanhShift});");
+            w.Line(Factors.IsTflite
+                ? InvariantText.Of($"int tanh = FixedPoint.TanhOfInt16(newCell, {Factors.CellBits});")
+                : InvariantText.Of($"int tanh = FixedPoint.Tanh16(newCell, {Factors.TanhMultiplier}, {Factors.TanhShift});"));
             w.Line(InvariantText.Of($"int scaled = FixedPoint.MultiplyByQuantizedMultiplier(tanh * outputGate, {Factors.Hidden.Value}, {Factors.Hidden.Shift});"));
             w.Line("y[unit] = (sbyte)FixedPoint.Clamp(scaled + HiddenZeroPoint, -128, 127);");
         }
     }
 
     /// <summary>What scales sums of products, by gate, and the cell.</summary>
+    /// <param name="IsTflite">TFLite's arithmetic, not TensorFlow Lite Micro's.</param>
+    /// <param name="CellBits">Integer bits of the cell state: its scale is 2^(CellBits − 15).</param>
     /// <param name="CellMin">The least cell state: of int16, or clipped.</param>
     private sealed record Factors(
-        EquatableArray<Multiplier> Input, EquatableArray<Multiplier> Recurrent, Multiplier Forget, Multiplier Update, Multiplier Hidden,
-        int CellMin, int CellMax, int TanhMultiplier, int TanhShift)
+        bool IsTflite, EquatableArray<Multiplier> Input, EquatableArray<Multiplier> Recurrent, Multiplier Forget, Multiplier Update, Multiplier Hidden,
+        int CellBits, int CellMin, int CellMax, int TanhMultiplier, int TanhShift)
     {
         public Multiplier[] All => [.. Input, .. Recurrent, Forget, Update, Hidden];
 
-        // Prepare: of gates as FULLY_CONNECTED, with a product of scales in single precision; products of gates in double.
+        // Prepare: of gates as FULLY_CONNECTED, with a product of scales in single precision; products of gates in double, in TFLite in single.
         public static Factors Of(Graph graph, UnidirectionalSequenceLstm op)
         {
             Tensor input = graph[op.Inputs[0]], hidden = graph[op.Inputs[UnidirectionalSequenceLstm.Hidden]], cell = graph[op.Inputs[Cell]];
@@ -252,11 +279,12 @@ internal sealed record UnidirectionalSequenceLstm(int FusedActivation, float Cel
             // TANH takes units of 1 / (3 · 2^12): 3 times the cell state, shifted by what its scale is from 2^-12.
             Multiplier.Frexp(cell.Scale, out int exponent);
             int left = exponent - 1 + 12;
+            double toHidden = 1.0 / (1 << 30) / hidden.Scale;
             int clip = op.CellClip > 0 ? (int)Math.Min(op.CellClip / (double)cell.Scale, short.MaxValue) : 0;
             return new Factors(
-                Of(input, InputWeights), Of(hidden, RecurrentWeights),
-                Multiplier.Of(1.0 / (1 << 15)), Multiplier.Of(1.0 / (1 << 30) / cell.Scale), Multiplier.Of(1.0 / (1 << 30) / hidden.Scale),
-                clip > 0 ? -clip : short.MinValue, clip > 0 ? clip : short.MaxValue, left > 0 ? 3 << left : 3, Math.Max(0, -left));
+                input.HasXnnpackRules, Of(input, InputWeights), Of(hidden, RecurrentWeights),
+                Multiplier.Of(1.0 / (1 << 15)), Multiplier.Of(1.0 / (1 << 30) / cell.Scale), Multiplier.Of(input.HasXnnpackRules ? (float)toHidden : toHidden),
+                left + 3, clip > 0 ? -clip : short.MinValue, clip > 0 ? clip : short.MaxValue, left > 0 ? 3 << left : 3, Math.Max(0, -left));
         }
     }
 

@@ -13,7 +13,8 @@ internal static class StatefulCases
     public static readonly IReadOnlyDictionary<string, Func<Draw, TfliteBuilder>> All = new Dictionary<string, Func<Draw, TfliteBuilder>>
     {
         ["SVDF"] = Svdf,
-        ["UNIDIRECTIONAL_SEQUENCE_LSTM"] = Lstm,
+        ["UNIDIRECTIONAL_SEQUENCE_LSTM"] = draw => Lstm(draw, finest: 20),
+        ["UNIDIRECTIONAL_SEQUENCE_LSTM of TFLite"] = draw => Lstm(draw, finest: 15),
         ["VARIABLES"] = Variables,
     };
 
@@ -40,7 +41,8 @@ internal static class StatefulCases
         return b;
     }
 
-    private static TfliteBuilder Lstm(Draw draw)
+    // The finest scale of the cell is 2^-finest.
+    private static TfliteBuilder Lstm(Draw draw, int finest)
     {
         int batch = draw.Of(1, 1, 2, 3), steps = draw.Int(1, 5), inputs = draw.Int(1, 9), units = draw.Int(1, 7);
         bool isTimeMajor = draw.Chance(2);
@@ -48,7 +50,7 @@ internal static class StatefulCases
 
         // Gates between -8 and 8, now and then outside; a cell in Q3.12 or near it.
         Quantization hidden = TfliteBuilder.Quantized(draw.Of(1f / 128, draw.Scale() / 4), draw.ZeroPoint());
-        float cell = (float)Math.Pow(2, -draw.Of(9, 11, 12, 13, draw.Int(9, 20)));
+        float cell = (float)Math.Pow(2, -draw.Of(9, 11, 12, 13, draw.Int(9, finest)));
         var b = new TfliteBuilder();
         Quantization input = draw.Quantized();
         int x = b.Int8("input", Sequence(inputs), input.Scale, input.ZeroPoint);

@@ -15,6 +15,7 @@ public sealed class XnnpackOperatorTests
     [
         "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "FULLY_CONNECTED with int4 filter", "TRANSPOSE_CONV", "BATCH_MATMUL", "ADD", "SUB", "MUL", "QUANTIZE",
         "DEQUANTIZE", "LEAKY_RELU", "LOGISTIC", "TANH", "ELU", "MEAN", "SUM", "RESIZE_BILINEAR", "SOFTMAX", "MAX_POOL_2D", "AVERAGE_POOL_2D", "RELU6", "HARD_SWISH",
+        "UNIDIRECTIONAL_SEQUENCE_LSTM of TFLite",
     ];
 
     [Theory]
@@ -61,6 +62,52 @@ public sealed class XnnpackOperatorTests
     {
         Assert.Equal(expected, FixedPoint.MultiplyAndRound(acc, scale));
         Assert.Equal(expected, Multiplier.OfSingle(scale).Apply(acc));
+    }
+
+    // The input gate is open in the first step and fills the hidden state. In the second its sums are −65024 of the input, −32768 once clamped, and 40000 of the
+    // hidden state, which only TensorFlow Lite Micro clamps: 7232 or −1 in Q3.12, so that the cell is sigmoid(7232 / 4096) = 0.854 or a half.
+    [Theory]
+    [InlineData(false, 0.5)]
+    [InlineData(true, 0.854)]
+    public void The_recurrent_sum_of_a_gate_is_added_before_it_is_clamped(bool isXnnpack, double expected)
+    {
+        Graph graph = Agreement.Import(Recurrent(12));
+        if (isXnnpack) graph = MarkForXnnpack.Run(graph);
+        int cell = Enumerable.Range(0, graph.Tensors.Count).Single(id => graph[id].Name == "cell");
+        Assert.Equal(expected, Engines.Reference(graph, [[127, 128]]).Integers(cell)[0] / 4096.0, 2e-3);
+    }
+
+    // TFLite leaves the output unwritten where the cell has more than 15 fraction bits.
+    [Theory]
+    [InlineData(15, true, true)]
+    [InlineData(16, true, false)]
+    [InlineData(16, false, true)]
+    public void Cell_states_have_the_scales_that_TFLite_computes_with(int bits, bool isXnnpack, bool isTaken)
+    {
+        var options = new CompileOptions { ClassName = "Cell", Numerics = isXnnpack ? Numerics.Xnnpack : Numerics.TfliteReference };
+        CompiledModel model = Compiler.Compile(new ModelFile("cell.tflite", Recurrent(bits)), options, default);
+        Assert.Equal(isTaken, model.Succeeded);
+        if (!isTaken) Assert.Contains("a power of two from 2^-15 to 2^-9", Assert.Single(model.Problems).ToString(), StringComparison.Ordinal);
+    }
+
+    // One unit, two steps of one input; candidates and output gate are nearly 1, the forget gate is nearly 0.
+    private static byte[] Recurrent(int cellBits)
+    {
+        var b = new TfliteBuilder();
+        int x = b.Int8("input", [1, 2, 1], 1, 0);
+        int Weights(float scale, sbyte value) => b.Int8("w", [1, 1], scale, 0, [(byte)value]);
+        int[] input = [Weights(1f / 1024, 127), .. Enumerable.Range(0, 3).Select(_ => Weights(1f / 1024, 0))];
+        int[] recurrent = [Weights(40000f / (127 * 127 * 16), 127), .. Enumerable.Range(0, 3).Select(_ => Weights(1, 0))];
+        int[] biases = [b.Int32("bias", 0), b.Int32("bias", -8000), b.Int32("bias", 8000), b.Int32("bias", 8000)];
+        Quantization hidden = TfliteBuilder.Quantized(1f / 256, 0);
+        int h = b.Variable("hidden", ElementType.Int8, [1, 1], hidden);
+        int c = b.Variable("cell", ElementType.Int16, [1, 1], TfliteBuilder.Quantized((float)Math.Pow(2, -cellBits), 0));
+        int y = b.Tensor("output", ElementType.Int8, [1, 2, 1], hidden);
+        b.Operator(
+            Etch.Tflite.Schema.Builtin.UnidirectionalSequenceLstm, [x, .. input, .. recurrent, -1, -1, -1, .. biases, -1, -1, h, c], [y],
+            (0, FlatValue.Int32(4)), (1, FlatValue.Float(0)), (3, FlatValue.Int32(0)));
+        b.Ports([x], [y]);
+        return b.Build();
     }
 
     // −16.5: TFLite rounds away from zero, XNNPACK up; beyond its ranges of scales TFLite's arithmetic stays.
