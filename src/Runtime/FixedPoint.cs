@@ -423,8 +423,12 @@ static class FixedPoint
     /// <summary>The zero bits above the highest one; 32 for 0.</summary>
     public static int LeadingZeros(int x)
     {
+#if ETCH_COMPILER
         int zeros = 32;
         for (uint rest = unchecked((uint)x); rest != 0; rest >>= 1) zeros--;
         return zeros;
+#else
+        return System.Numerics.BitOperations.LeadingZeroCount(unchecked((uint)x));
+#endif
     }
 }

@@ -293,6 +293,77 @@ public sealed class VectorKernelTests
         }
     }
 
+    // A step of 0 gives all values one power, the largest; then sums of long rows leave nothing for each, or wrap.
+    [Theory]
+    [InlineData(1, 0.05)]
+    [InlineData(12, 0.05)]
+    [InlineData(16, 0.3)]
+    [InlineData(63, 0.01)]
+    [InlineData(64, 0.05)]
+    [InlineData(200, 0)]
+    [InlineData(257, 0.001)]
+    [InlineData(300, 4)]
+    [InlineData(1001, 0.02)]
+    [InlineData(5000, 0)]
+    [InlineData(9000, 0.0001)]
+    public void Shares_of_a_sum_are_those_of_the_scalar_code(int depth, double step)
+    {
+        if (!VectorKernels.IsSupported) return;
+        int[] powers = [.. Enumerable.Range(0, 256).Select(d => (int)Math.Min(int.MaxValue, Math.Exp(-d * step) * (1L << 31)))];
+        for (int seed = 0; seed < 12; seed++)
+        {
+            var random = new Random(seed);
+            int range = seed % 3 == 0 ? 256 : random.Next(1, 60), least = random.Next(-128, 129 - range);
+            sbyte[] input = [.. Enumerable.Range(0, depth * random.Next(1, 4)).Select(_ => (sbyte)(least + random.Next(range)))];
+            sbyte[] expected = [.. input.Chunk(depth).SelectMany(row => Shares(row, powers))], output = seed % 2 == 0 ? input : new sbyte[input.Length];
+            VectorKernels.Softmax(input, output, depth, powers);
+            Assert.Equal(expected, output);
+        }
+    }
+
+    // Powers whose share lies where both roundings decide what is stored.
+    [Fact]
+    public void Shares_between_two_outputs_are_rounded_as_by_the_scalar_code()
+    {
+        if (!VectorKernels.IsSupported) return;
+        for (int seed = 0; seed < 500; seed++)
+        {
+            var random = new Random(seed);
+            sbyte[] row = [.. Enumerable.Repeat((sbyte)100, random.Next(16, 200)), 99];
+            int[] powers = [int.MaxValue, .. Enumerable.Repeat(1 << 20, 255)];
+            double share = (random.Next(256 / row.Length + 1) + 0.5) / 256;
+            for (int step = 0; step < 20; step++)
+            {
+                int sum = ((row.Length - 1) << 19) + FixedPoint.RoundingDivideByPowerOfTwo(powers[1], 12);
+                int scale = FixedPoint.Reciprocal(sum, 12, out int exponent);
+                powers[1] = (int)Math.Min(int.MaxValue - 4, share * Math.Pow(2, exponent) / scale * Math.Pow(2, 62));
+            }
+
+            for (powers[1] -= 4; powers[1] < int.MaxValue - 1; powers[1]++)
+            {
+                sbyte[] expected = Shares(row, powers), output = new sbyte[row.Length];
+                VectorKernels.Softmax(row, output, row.Length, powers);
+                Assert.Equal(expected, output);
+                if (expected[^1] + 128 > share * 256) break;
+            }
+        }
+    }
+
+    private static sbyte[] Shares(sbyte[] row, int[] powers)
+    {
+        int max = row.Max(), sum = 0;
+        foreach (sbyte x in row) sum = unchecked(sum + FixedPoint.RoundingDivideByPowerOfTwo(powers[max - x], 12));
+        int scale = FixedPoint.Reciprocal(sum, 12, out int exponent), right = exponent + 31 - 8;
+        return
+        [
+            .. row.Select(x =>
+            {
+                int share = FixedPoint.SaturatingRoundingDoublingHighMul(scale, powers[max - x]);
+                return (sbyte)FixedPoint.Clamp((right > 31 ? 0 : FixedPoint.RoundingDivideByPowerOfTwo(share, right)) - 128, -128, 127);
+            }),
+        ];
+    }
+
     [Fact]
     public void Products_are_those_of_the_scalar_code()
     {

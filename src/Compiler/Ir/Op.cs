@@ -75,6 +75,7 @@ internal enum RuntimeKernels
     Lookup = 32,
     Multiply = 64,
     AddLinear = 128,
+    Softmax = 256,
 }
 
 /// <summary>How a layer is computed: only numbers. Everything is decided; emitting prints.</summary>

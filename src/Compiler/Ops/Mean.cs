@@ -46,7 +46,7 @@ internal sealed record Mean(bool IsMean, Reduction Reduction) : Op
     public override Layer SelectKernel(Graph graph, CompileOptions options) => Reduction.Layer(
         graph, this, KernelName, options,
         [InvariantText.Of($"const int Start = {Start(graph)};{(Single(graph) is null ? " // minus the zero point of each input" : "")}"), Constants(graph)],
-        "Start", "acc += {0};", [Scale(graph)], Result(graph));
+        "Start", "acc += {0};", [Scale(graph)], Result(graph), isSum: true);
 
     public override Layer? SelectRowSum(Graph graph, CompileOptions options) => Reduction.WindowOfRows(graph[Inputs[0]]) is not { } window
         ? null

@@ -48,7 +48,9 @@ internal sealed record Reduction(EquatableArray<int>? Axes, bool KeepDims)
 
     /// <summary>The layer: <paramref name="step"/> is a statement on <c>acc</c> and the stored input <c>{0}</c>, <paramref name="lines"/> may follow, then
     /// <paramref name="result"/> is stored.</summary>
-    public Layer Layer(Graph graph, Op op, string name, CompileOptions options, string[] constants, string start, string step, string[] lines, string result)
+    /// <param name="isSum">The step adds: vectors may take neighbouring channels at once.</param>
+    public Layer Layer(
+        Graph graph, Op op, string name, CompileOptions options, string[] constants, string start, string step, string[] lines, string result, bool isSum = false)
     {
         Tensor input = graph[op.Inputs[0]];
         bool[] reduced = Reduced(input);
@@ -56,17 +58,30 @@ internal sealed record Reduction(EquatableArray<int>? Axes, bool KeepDims)
         int[] Select(int[] all, bool isReduced) => [.. all.Where((_, d) => reduced[d] == isReduced)];
         Nest kept = Nest.Of(Select(shape, false), Select(target, false), Select(source, false));
         Nest taps = Nest.Of(Select(shape, true), Select(source, true));
-        var kernel = new ReductionKernel(name, input.Type, kept, taps, constants, start, step, lines, result, options.CheckOverflow);
+        bool isVectorised = isSum && options.Vectors && input.Type == ElementType.Int8 && IsOverPixels(kept, taps);
+        var kernel = new ReductionKernel(name, input.Type, kept, taps, constants, start, step, lines, result, isVectorised, options.CheckOverflow);
         return new Layer(op, kernel, new[] { op.Inputs[0] }, Array.Empty<Table>());
+    }
+
+    // Pixels that lie one behind the other become one, of as many channels as vectors pay for and the stack may hold sums of; so for each image.
+    private static bool IsOverPixels(Nest kept, Nest taps)
+    {
+        if (kept.Shape.Count is not (1 or 2) || taps.Shape.Count != 1 || kept.Strides[1].Last() != 1) return false;
+        int channels = kept.Shape.Last();
+        return channels is >= 4 and <= 4096 && taps.Strides[0][0] == channels && (kept.Shape.Count == 1 || kept.Strides[1][0] == channels * taps.Shape[0]);
     }
 
     private sealed record ReductionKernel(
         string Operator, ElementType Type, Nest Kept, Nest Taps, EquatableArray<string> Constants, string Start, string Step,
-        EquatableArray<string> Lines, string Result, bool IsUnchecked) : Kernel
+        EquatableArray<string> Lines, string Result, bool IsVectorised, bool IsUnchecked) : Kernel
     {
         public override string Name => Operator;
 
-        public override int CodeBytes => 215;
+        public override int StackBytes => IsVectorised ? sizeof(int) * Kept.Shape.Last() : 0;
+
+        public override int CodeBytes => 215 + (IsVectorised ? 260 : 0);
+
+        public override RuntimeKernels Calls => IsVectorised ? RuntimeKernels.AddPixels : RuntimeKernels.None;
 
         public override void Emit(CodeWriter w, string method)
         {
@@ -78,6 +93,7 @@ internal sealed record Reduction(EquatableArray<int>? Axes, bool KeepDims)
                 if (Constants.Count > 0) w.Line();
                 using (w.Unchecked(IsUnchecked))
                 {
+                    if (IsVectorised) EmitVectors(w);
                     Kept.Emit(w, "o", () =>
                     {
                         w.Line($"{(Type == ElementType.Float32 ? "float" : "int")} acc = {Start};");
@@ -88,6 +104,30 @@ internal sealed record Reduction(EquatableArray<int>? Axes, bool KeepDims)
                     });
                 }
             }
+        }
+
+        private void EmitVectors(CodeWriter w)
+        {
+            using (w.Block("if (VectorKernels.IsSupported)"))
+            {
+                w.Line($"const int Images = {(Kept.Shape.Count == 1 ? 1 : Kept.Shape[0])}, Pixels = {Taps.Shape[0]}, Channels = {Kept.Shape.Last()};");
+                w.Line("Span<int> sums = stackalloc int[Channels];");
+                using (w.Block("for (int image = 0; image < Images; image++)"))
+                {
+                    w.Line($"sums.Fill({Start});");
+                    w.Line("VectorKernels.AddPixels(input.Slice(image * Pixels * Channels), 0, rows: 1, columns: Pixels, sums);");
+                    using (w.Block("for (int c = 0; c < Channels; c++)"))
+                    {
+                        w.Line("int acc = sums[c];");
+                        foreach (string line in Lines) w.Line(line);
+                        w.Line($"output[(image * Channels) + c] = {Result};");
+                    }
+                }
+
+                w.Line("return;");
+            }
+
+            w.Line();
         }
     }
 

@@ -100,15 +100,24 @@ internal sealed record Softmax : Op
             return new Layer(this, kernel, new[] { Inputs[0] }, new[] { Table.Of("Powers", SinglePowers(graph)) });
         }
 
-        return new Layer(
-            this, new SoftmaxKernel(input.ElementCount / depth, depth, graph[Outputs[0]].Type), new[] { Inputs[0] }, new[] { Table.Of("Powers", Powers(graph)) });
+        ElementType type = graph[Outputs[0]].Type;
+        var softmax = new SoftmaxKernel(
+            input.ElementCount / depth, depth, type, IsVectorised: options.Vectors && type == ElementType.Int8 && depth >= LeastVector);
+        return new Layer(this, softmax, new[] { Inputs[0] }, new[] { Table.Of("Powers", Powers(graph)) });
     }
 
-    private sealed record SoftmaxKernel(int InputRows, int Depth, ElementType OutputType) : Kernel
+    // Rows of fewer values take no longer one by one.
+    private const int LeastVector = 16;
+
+    private sealed record SoftmaxKernel(int InputRows, int Depth, ElementType OutputType, bool IsVectorised) : Kernel
     {
         public override string Name => "Softmax";
 
-        public override int CodeBytes => 430;
+        public override int StackBytes => IsVectorised ? 2_048 : 0;
+
+        public override int CodeBytes => 430 + (IsVectorised ? 200 : 0);
+
+        public override RuntimeKernels Calls => IsVectorised ? RuntimeKernels.Softmax | RuntimeKernels.Lookup : RuntimeKernels.None;
 
         public override bool CanOverwrite(int input) => OutputType == ElementType.Int8;
 
@@ -120,6 +129,17 @@ internal sealed record Softmax : Op
             {
                 w.Line($"const int Rows = {InputRows}, Depth = {Depth};");
                 w.Line();
+                if (IsVectorised)
+                {
+                    using (w.Block("if (VectorKernels.IsSupported)"))
+                    {
+                        w.Line("VectorKernels.Softmax(input, output.Slice(0, Rows * Depth), Depth, powers);");
+                        w.Line("return;");
+                    }
+
+                    w.Line();
+                }
+
                 w.Line("// powers[d] is e to the -d times scale, as a fraction of 2^31.");
                 using (w.Block("for (int row = 0; row < Rows; row++)"))
                 {

@@ -252,6 +252,9 @@ internal static class OperatorCases
     private static TfliteBuilder Mean(Draw draw, ElementType type, int builtin = Schema.Builtin.Mean)
     {
         int[] shape = draw.Shape(draw.Int(1, 4), 7);
+
+        // Enough channels for vectors of them.
+        if (draw.Chance(3)) shape[^1] = draw.Int(8, 40);
         int[] axes = [.. Enumerable.Range(0, shape.Length).Where(_ => draw.Chance(2)).Select(d => draw.Chance(4) ? d - shape.Length : d)];
         bool keeps = draw.Chance(2);
         bool IsReduced(int d) => axes.Contains(d) || axes.Contains(d - shape.Length);
