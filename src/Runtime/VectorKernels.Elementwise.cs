@@ -17,11 +17,11 @@ public static partial class VectorKernels
 {
     private const int LeftShift = 20;
 
-    /// <summary>ADD and SUB of two int8 tensors of one shape: both with 20 more bits, scaled to one scale, then their sum to the output's.</summary>
+    /// <summary>ADD and SUB of two int8 tensors: both with 20 more bits, scaled to one scale, then their sum to the output's.</summary>
     /// <remarks>reference/add.h of TFLite: MultiplyByQuantizedMultiplierSmallerThanOneExp three times.</remarks>
     /// <param name="input1">The first input.</param>
-    /// <param name="input2">The second input.</param>
-    /// <param name="output">The stored outputs, as many as each input has; may be the same memory as one of them.</param>
+    /// <param name="input2">The second input: as long as the first, or a part of that length which is used again and again.</param>
+    /// <param name="output">The stored outputs, as many as the first input has; may be the same memory as an input of this length.</param>
     /// <param name="first">How the first input is scaled.</param>
     /// <param name="second">How the second input is scaled.</param>
     /// <param name="sum">How the sum is scaled; the zero point is the output's.</param>
@@ -33,75 +33,81 @@ public static partial class VectorKernels
         ReadOnlySpan<sbyte> input1, ReadOnlySpan<sbyte> input2, Span<sbyte> output,
         in ScaledTerm first, in ScaledTerm second, in ScaledTerm sum, bool isDifference, int min, int max)
     {
-        ref sbyte a = ref MemoryMarshal.GetReference(input1.Slice(0, output.Length));
-        ref sbyte b = ref MemoryMarshal.GetReference(input2.Slice(0, output.Length));
-        ref sbyte c = ref MemoryMarshal.GetReference(output);
-        int i = 0;
-        if (Avx512BW.IsSupported)
+        int part = input2.Length;
+        input1 = input1.Slice(0, output.Length);
+        if (part == 0) return;
+        ref sbyte b = ref MemoryMarshal.GetReference(input2);
+        for (int begin = 0; begin < output.Length; begin += part)
         {
-            Vector512<int> zeroPoint1 = Vector512.Create(first.ZeroPoint), zeroPoint2 = Vector512.Create(second.ZeroPoint), zeroPoint = Vector512.Create(sum.ZeroPoint), negated = Vector512.Create(isDifference ? -1 : 0);
-            Vector512<int> m1 = Vector512.Create(first.Multiplier), m2 = Vector512.Create(second.Multiplier), m = Vector512.Create(sum.Multiplier);
-            Vector512<int> n1 = Vector512.Create(first.Right), n2 = Vector512.Create(second.Right), n = Vector512.Create(sum.Right);
-            Vector128<sbyte> lowest = Vector128.Create((sbyte)min), highest = Vector128.Create((sbyte)max);
-            for (; i <= output.Length - 16; i += 16)
+            ref sbyte a = ref MemoryMarshal.GetReference(input1.Slice(begin, part));
+            ref sbyte c = ref MemoryMarshal.GetReference(output.Slice(begin, part));
+            int i = 0;
+            if (Avx512BW.IsSupported)
             {
-                Vector512<int> x = Avx512F.Subtract(Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref Unsafe.Add(ref a, i))), zeroPoint1);
-                Vector512<int> y = Avx512F.Subtract(Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref Unsafe.Add(ref b, i))), zeroPoint2);
-                x = ScaleTerm(Avx512F.ShiftLeftLogical(x, LeftShift + 1), m1, n1);
-                y = Avx512F.Subtract(Avx512F.Xor(ScaleTerm(Avx512F.ShiftLeftLogical(y, LeftShift + 1), m2, n2), negated), negated);
-                x = Avx512F.Add(x, y);
-                Store(ScaleTerm(Avx512F.Add(x, x), m, n), zeroPoint, lowest, highest, 16, ref Unsafe.Add(ref c, i));
+                Vector512<int> zeroPoint1 = Vector512.Create(first.ZeroPoint), zeroPoint2 = Vector512.Create(second.ZeroPoint), zeroPoint = Vector512.Create(sum.ZeroPoint), negated = Vector512.Create(isDifference ? -1 : 0);
+                Vector512<int> m1 = Vector512.Create(first.Multiplier), m2 = Vector512.Create(second.Multiplier), m = Vector512.Create(sum.Multiplier);
+                Vector512<int> n1 = Vector512.Create(first.Right), n2 = Vector512.Create(second.Right), n = Vector512.Create(sum.Right);
+                Vector128<sbyte> lowest = Vector128.Create((sbyte)min), highest = Vector128.Create((sbyte)max);
+                for (; i <= part - 16; i += 16)
+                {
+                    Vector512<int> x = Avx512F.Subtract(Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref Unsafe.Add(ref a, i))), zeroPoint1);
+                    Vector512<int> y = Avx512F.Subtract(Avx512F.ConvertToVector512Int32(Vector128.LoadUnsafe(ref Unsafe.Add(ref b, i))), zeroPoint2);
+                    x = ScaleTerm(Avx512F.ShiftLeftLogical(x, LeftShift + 1), m1, n1);
+                    y = Avx512F.Subtract(Avx512F.Xor(ScaleTerm(Avx512F.ShiftLeftLogical(y, LeftShift + 1), m2, n2), negated), negated);
+                    x = Avx512F.Add(x, y);
+                    Store(ScaleTerm(Avx512F.Add(x, x), m, n), zeroPoint, lowest, highest, 16, ref Unsafe.Add(ref c, i));
+                }
             }
-        }
 
-        if (Avx2.IsSupported)
-        {
-            Vector256<int> zeroPoint1 = Vector256.Create(first.ZeroPoint), zeroPoint2 = Vector256.Create(second.ZeroPoint), zeroPoint = Vector256.Create(sum.ZeroPoint), negated = Vector256.Create(isDifference ? -1 : 0);
-            Vector256<int> m1 = Vector256.Create(first.Multiplier), m2 = Vector256.Create(second.Multiplier), m = Vector256.Create(sum.Multiplier);
-            Vector256<int> n1 = Vector256.Create(first.Right), n2 = Vector256.Create(second.Right), n = Vector256.Create(sum.Right);
-            Vector128<sbyte> lowest = Vector128.Create((sbyte)min), highest = Vector128.Create((sbyte)max);
-            for (; i <= output.Length - 8; i += 8)
+            if (Avx2.IsSupported)
             {
-                Vector256<int> x = Avx2.Subtract(Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(Eight(ref Unsafe.Add(ref a, i))).AsSByte()), zeroPoint1);
-                Vector256<int> y = Avx2.Subtract(Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(Eight(ref Unsafe.Add(ref b, i))).AsSByte()), zeroPoint2);
-                x = ScaleTerm(Avx2.ShiftLeftLogical(x, LeftShift + 1), m1, n1);
-                y = Avx2.Subtract(Avx2.Xor(ScaleTerm(Avx2.ShiftLeftLogical(y, LeftShift + 1), m2, n2), negated), negated);
-                x = Avx2.Add(x, y);
-                Store(ScaleTerm(Avx2.Add(x, x), m, n), zeroPoint, lowest, highest, 8, ref Unsafe.Add(ref c, i));
+                Vector256<int> zeroPoint1 = Vector256.Create(first.ZeroPoint), zeroPoint2 = Vector256.Create(second.ZeroPoint), zeroPoint = Vector256.Create(sum.ZeroPoint), negated = Vector256.Create(isDifference ? -1 : 0);
+                Vector256<int> m1 = Vector256.Create(first.Multiplier), m2 = Vector256.Create(second.Multiplier), m = Vector256.Create(sum.Multiplier);
+                Vector256<int> n1 = Vector256.Create(first.Right), n2 = Vector256.Create(second.Right), n = Vector256.Create(sum.Right);
+                Vector128<sbyte> lowest = Vector128.Create((sbyte)min), highest = Vector128.Create((sbyte)max);
+                for (; i <= part - 8; i += 8)
+                {
+                    Vector256<int> x = Avx2.Subtract(Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(Eight(ref Unsafe.Add(ref a, i))).AsSByte()), zeroPoint1);
+                    Vector256<int> y = Avx2.Subtract(Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(Eight(ref Unsafe.Add(ref b, i))).AsSByte()), zeroPoint2);
+                    x = ScaleTerm(Avx2.ShiftLeftLogical(x, LeftShift + 1), m1, n1);
+                    y = Avx2.Subtract(Avx2.Xor(ScaleTerm(Avx2.ShiftLeftLogical(y, LeftShift + 1), m2, n2), negated), negated);
+                    x = Avx2.Add(x, y);
+                    Store(ScaleTerm(Avx2.Add(x, x), m, n), zeroPoint, lowest, highest, 8, ref Unsafe.Add(ref c, i));
+                }
             }
-        }
 
-        if (AdvSimd.Arm64.IsSupported)
-        {
-            Vector128<short> zeroPoint1 = Vector128.Create((short)first.ZeroPoint), zeroPoint2 = Vector128.Create((short)second.ZeroPoint), zeroPoint = Vector128.Create((short)sum.ZeroPoint);
-            Vector64<sbyte> lowest = Vector64.Create((sbyte)min), highest = Vector64.Create((sbyte)max);
-            for (; i <= output.Length - 8; i += 8)
+            if (AdvSimd.Arm64.IsSupported)
             {
-                Vector128<short> x = AdvSimd.Subtract(WidenArm8(ref Unsafe.Add(ref a, i)), zeroPoint1), y = AdvSimd.Subtract(WidenArm8(ref Unsafe.Add(ref b, i)), zeroPoint2);
-                (Vector128<int> xLow, Vector128<int> xHigh) = Vector128.Widen(x);
-                (Vector128<int> yLow, Vector128<int> yHigh) = Vector128.Widen(y);
-                xLow = ScaleTerm(xLow << LeftShift, first);
-                xHigh = ScaleTerm(xHigh << LeftShift, first);
-                yLow = ScaleTerm(yLow << LeftShift, second);
-                yHigh = ScaleTerm(yHigh << LeftShift, second);
-                Vector128<int> low = ScaleTerm(isDifference ? xLow - yLow : xLow + yLow, sum), high = ScaleTerm(isDifference ? xHigh - yHigh : xHigh + yHigh, sum);
-                StoreArm(low, high, zeroPoint, lowest, highest, 8, ref Unsafe.Add(ref c, i));
+                Vector128<short> zeroPoint1 = Vector128.Create((short)first.ZeroPoint), zeroPoint2 = Vector128.Create((short)second.ZeroPoint), zeroPoint = Vector128.Create((short)sum.ZeroPoint);
+                Vector64<sbyte> lowest = Vector64.Create((sbyte)min), highest = Vector64.Create((sbyte)max);
+                for (; i <= part - 8; i += 8)
+                {
+                    Vector128<short> x = AdvSimd.Subtract(WidenArm8(ref Unsafe.Add(ref a, i)), zeroPoint1), y = AdvSimd.Subtract(WidenArm8(ref Unsafe.Add(ref b, i)), zeroPoint2);
+                    (Vector128<int> xLow, Vector128<int> xHigh) = Vector128.Widen(x);
+                    (Vector128<int> yLow, Vector128<int> yHigh) = Vector128.Widen(y);
+                    xLow = ScaleTerm(xLow << LeftShift, first);
+                    xHigh = ScaleTerm(xHigh << LeftShift, first);
+                    yLow = ScaleTerm(yLow << LeftShift, second);
+                    yHigh = ScaleTerm(yHigh << LeftShift, second);
+                    Vector128<int> low = ScaleTerm(isDifference ? xLow - yLow : xLow + yLow, sum), high = ScaleTerm(isDifference ? xHigh - yHigh : xHigh + yHigh, sum);
+                    StoreArm(low, high, zeroPoint, lowest, highest, 8, ref Unsafe.Add(ref c, i));
+                }
             }
-        }
 
-        for (; i < output.Length; i++)
-        {
-            int x = FixedPoint.MultiplyByQuantizedMultiplier((Unsafe.Add(ref a, i) - first.ZeroPoint) << LeftShift, first.Multiplier, -first.Right);
-            int y = FixedPoint.MultiplyByQuantizedMultiplier((Unsafe.Add(ref b, i) - second.ZeroPoint) << LeftShift, second.Multiplier, -second.Right);
-            int scaled = FixedPoint.MultiplyByQuantizedMultiplier(isDifference ? x - y : x + y, sum.Multiplier, -sum.Right);
-            Unsafe.Add(ref c, i) = (sbyte)FixedPoint.Clamp(scaled + sum.ZeroPoint, min, max);
+            for (; i < part; i++)
+            {
+                int x = FixedPoint.MultiplyByQuantizedMultiplier((Unsafe.Add(ref a, i) - first.ZeroPoint) << LeftShift, first.Multiplier, -first.Right);
+                int y = FixedPoint.MultiplyByQuantizedMultiplier((Unsafe.Add(ref b, i) - second.ZeroPoint) << LeftShift, second.Multiplier, -second.Right);
+                int scaled = FixedPoint.MultiplyByQuantizedMultiplier(isDifference ? x - y : x + y, sum.Multiplier, -sum.Right);
+                Unsafe.Add(ref c, i) = (sbyte)FixedPoint.Clamp(scaled + sum.ZeroPoint, min, max);
+            }
         }
     }
 
-    /// <summary>ADD and SUB of two int8 tensors of one shape as a linear form: (factor1 · a + factor2 · b + offset) ≫ shift, clamped.</summary>
+    /// <summary>ADD and SUB of two int8 tensors as a linear form: (factor1 · a + factor2 · b + offset) ≫ shift, clamped.</summary>
     /// <param name="input1">The first input.</param>
-    /// <param name="input2">The second input.</param>
-    /// <param name="output">The stored outputs, as many as each input has; may be the same memory as one of them.</param>
+    /// <param name="input2">The second input: as long as the first, or a part of that length which is used again and again.</param>
+    /// <param name="output">The stored outputs, as many as the first input has; may be the same memory as an input of this length.</param>
     /// <param name="factor1">Below 2^30 in magnitude.</param>
     /// <param name="factor2">As <paramref name="factor1"/>.</param>
     /// <param name="offset">Zero points and rounding, below 2^45 in magnitude.</param>
@@ -117,71 +123,77 @@ public static partial class VectorKernels
         int high1 = factor1 >> LowBits, high2 = factor2 >> LowBits, low1 = factor1 & LowMask, low2 = factor2 & LowMask;
         int highOffset = (int)(offset >> LowBits), lowOffset = (int)(offset & LowMask), right = shift - LowBits;
         int highPair = (high2 << 16) | (high1 & 0xFFFF), lowPair = (low2 << 16) | low1;
-        ref sbyte a = ref MemoryMarshal.GetReference(input1.Slice(0, output.Length));
-        ref sbyte b = ref MemoryMarshal.GetReference(input2.Slice(0, output.Length));
-        ref sbyte c = ref MemoryMarshal.GetReference(output);
-        int i = 0;
-        if (Avx512BW.IsSupported)
+        int part = input2.Length;
+        input1 = input1.Slice(0, output.Length);
+        if (part == 0) return;
+        ref sbyte b = ref MemoryMarshal.GetReference(input2);
+        for (int begin = 0; begin < output.Length; begin += part)
         {
-            Vector512<short> high = Vector512.Create(highPair).AsInt16(), low = Vector512.Create(lowPair).AsInt16();
-            Vector512<int> highStart = Vector512.Create(highOffset), lowStart = Vector512.Create(lowOffset);
-            Vector128<int> count = Vector128.CreateScalar(right);
-            Vector256<sbyte> lowest = Vector256.Create((sbyte)min), highest = Vector256.Create((sbyte)max);
-            for (; i <= output.Length - 32; i += 32)
+            ref sbyte a = ref MemoryMarshal.GetReference(input1.Slice(begin, part));
+            ref sbyte c = ref MemoryMarshal.GetReference(output.Slice(begin, part));
+            int i = 0;
+            if (Avx512BW.IsSupported)
             {
-                Vector512<short> x = Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref a, (nuint)i));
-                Vector512<short> y = Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref b, (nuint)i));
-                Vector512<short> front = Avx512BW.UnpackLow(x, y), back = Avx512BW.UnpackHigh(x, y);
-                Vector512<int> frontLow = Avx512F.ShiftRightArithmetic(Avx512F.Add(Avx512BW.MultiplyAddAdjacent(front, low), lowStart), LowBits);
-                Vector512<int> backLow = Avx512F.ShiftRightArithmetic(Avx512F.Add(Avx512BW.MultiplyAddAdjacent(back, low), lowStart), LowBits);
-                Vector512<int> frontSum = Avx512F.Add(Avx512F.Add(Avx512BW.MultiplyAddAdjacent(front, high), highStart), frontLow);
-                Vector512<int> backSum = Avx512F.Add(Avx512F.Add(Avx512BW.MultiplyAddAdjacent(back, high), highStart), backLow);
-                Vector512<short> words = Avx512BW.PackSignedSaturate(Avx512F.ShiftRightArithmetic(frontSum, count), Avx512F.ShiftRightArithmetic(backSum, count));
-                Vector256<sbyte> bytes = Avx512BW.ConvertToVector256SByteWithSaturation(words);
-                Avx2.Min(Avx2.Max(bytes, lowest), highest).StoreUnsafe(ref c, (nuint)i);
+                Vector512<short> high = Vector512.Create(highPair).AsInt16(), low = Vector512.Create(lowPair).AsInt16();
+                Vector512<int> highStart = Vector512.Create(highOffset), lowStart = Vector512.Create(lowOffset);
+                Vector128<int> count = Vector128.CreateScalar(right);
+                Vector256<sbyte> lowest = Vector256.Create((sbyte)min), highest = Vector256.Create((sbyte)max);
+                for (; i <= part - 32; i += 32)
+                {
+                    Vector512<short> x = Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref a, (nuint)i));
+                    Vector512<short> y = Avx512BW.ConvertToVector512Int16(Vector256.LoadUnsafe(ref b, (nuint)i));
+                    Vector512<short> front = Avx512BW.UnpackLow(x, y), back = Avx512BW.UnpackHigh(x, y);
+                    Vector512<int> frontLow = Avx512F.ShiftRightArithmetic(Avx512F.Add(Avx512BW.MultiplyAddAdjacent(front, low), lowStart), LowBits);
+                    Vector512<int> backLow = Avx512F.ShiftRightArithmetic(Avx512F.Add(Avx512BW.MultiplyAddAdjacent(back, low), lowStart), LowBits);
+                    Vector512<int> frontSum = Avx512F.Add(Avx512F.Add(Avx512BW.MultiplyAddAdjacent(front, high), highStart), frontLow);
+                    Vector512<int> backSum = Avx512F.Add(Avx512F.Add(Avx512BW.MultiplyAddAdjacent(back, high), highStart), backLow);
+                    Vector512<short> words = Avx512BW.PackSignedSaturate(Avx512F.ShiftRightArithmetic(frontSum, count), Avx512F.ShiftRightArithmetic(backSum, count));
+                    Vector256<sbyte> bytes = Avx512BW.ConvertToVector256SByteWithSaturation(words);
+                    Avx2.Min(Avx2.Max(bytes, lowest), highest).StoreUnsafe(ref c, (nuint)i);
+                }
             }
-        }
 
-        if (Avx2.IsSupported)
-        {
-            Vector256<short> high = Vector256.Create(highPair).AsInt16(), low = Vector256.Create(lowPair).AsInt16();
-            Vector256<int> highStart = Vector256.Create(highOffset), lowStart = Vector256.Create(lowOffset);
-            Vector128<int> count = Vector128.CreateScalar(right);
-            Vector128<sbyte> lowest = Vector128.Create((sbyte)min), highest = Vector128.Create((sbyte)max);
-            for (; i <= output.Length - 16; i += 16)
+            if (Avx2.IsSupported)
             {
-                Vector256<short> x = Avx2.ConvertToVector256Int16(Vector128.LoadUnsafe(ref a, (nuint)i));
-                Vector256<short> y = Avx2.ConvertToVector256Int16(Vector128.LoadUnsafe(ref b, (nuint)i));
-                Vector256<short> front = Avx2.UnpackLow(x, y), back = Avx2.UnpackHigh(x, y);
-                Vector256<int> frontLow = Avx2.ShiftRightArithmetic(Avx2.Add(Avx2.MultiplyAddAdjacent(front, low), lowStart), LowBits);
-                Vector256<int> backLow = Avx2.ShiftRightArithmetic(Avx2.Add(Avx2.MultiplyAddAdjacent(back, low), lowStart), LowBits);
-                Vector256<int> frontSum = Avx2.Add(Avx2.Add(Avx2.MultiplyAddAdjacent(front, high), highStart), frontLow);
-                Vector256<int> backSum = Avx2.Add(Avx2.Add(Avx2.MultiplyAddAdjacent(back, high), highStart), backLow);
-                Vector256<short> words = Avx2.PackSignedSaturate(Avx2.ShiftRightArithmetic(frontSum, count), Avx2.ShiftRightArithmetic(backSum, count));
-                Vector128<sbyte> bytes = Sse2.PackSignedSaturate(words.GetLower(), words.GetUpper());
-                Sse41.Min(Sse41.Max(bytes, lowest), highest).StoreUnsafe(ref c, (nuint)i);
+                Vector256<short> high = Vector256.Create(highPair).AsInt16(), low = Vector256.Create(lowPair).AsInt16();
+                Vector256<int> highStart = Vector256.Create(highOffset), lowStart = Vector256.Create(lowOffset);
+                Vector128<int> count = Vector128.CreateScalar(right);
+                Vector128<sbyte> lowest = Vector128.Create((sbyte)min), highest = Vector128.Create((sbyte)max);
+                for (; i <= part - 16; i += 16)
+                {
+                    Vector256<short> x = Avx2.ConvertToVector256Int16(Vector128.LoadUnsafe(ref a, (nuint)i));
+                    Vector256<short> y = Avx2.ConvertToVector256Int16(Vector128.LoadUnsafe(ref b, (nuint)i));
+                    Vector256<short> front = Avx2.UnpackLow(x, y), back = Avx2.UnpackHigh(x, y);
+                    Vector256<int> frontLow = Avx2.ShiftRightArithmetic(Avx2.Add(Avx2.MultiplyAddAdjacent(front, low), lowStart), LowBits);
+                    Vector256<int> backLow = Avx2.ShiftRightArithmetic(Avx2.Add(Avx2.MultiplyAddAdjacent(back, low), lowStart), LowBits);
+                    Vector256<int> frontSum = Avx2.Add(Avx2.Add(Avx2.MultiplyAddAdjacent(front, high), highStart), frontLow);
+                    Vector256<int> backSum = Avx2.Add(Avx2.Add(Avx2.MultiplyAddAdjacent(back, high), highStart), backLow);
+                    Vector256<short> words = Avx2.PackSignedSaturate(Avx2.ShiftRightArithmetic(frontSum, count), Avx2.ShiftRightArithmetic(backSum, count));
+                    Vector128<sbyte> bytes = Sse2.PackSignedSaturate(words.GetLower(), words.GetUpper());
+                    Sse41.Min(Sse41.Max(bytes, lowest), highest).StoreUnsafe(ref c, (nuint)i);
+                }
             }
-        }
 
-        // SSE4.1 and Arm64.
-        for (; i <= output.Length - 8; i += 8)
-        {
-            (Vector128<int> x0, Vector128<int> x4) = WidenEight(ref Unsafe.Add(ref a, i));
-            (Vector128<int> y0, Vector128<int> y4) = WidenEight(ref Unsafe.Add(ref b, i));
-            Vector128<int> lowSum0 = (x0 * low1) + (y0 * low2) + Vector128.Create(lowOffset), lowSum4 = (x4 * low1) + (y4 * low2) + Vector128.Create(lowOffset);
-            Vector128<int> sum0 = (x0 * high1) + (y0 * high2) + Vector128.Create(highOffset) + Vector128.ShiftRightArithmetic(lowSum0, LowBits);
-            Vector128<int> sum4 = (x4 * high1) + (y4 * high2) + Vector128.Create(highOffset) + Vector128.ShiftRightArithmetic(lowSum4, LowBits);
-            Vector128<int> lowest = Vector128.Create(min), highest = Vector128.Create(max);
-            sum0 = Vector128.Min(Vector128.Max(Vector128.ShiftRightArithmetic(sum0, right), lowest), highest);
-            sum4 = Vector128.Min(Vector128.Max(Vector128.ShiftRightArithmetic(sum4, right), lowest), highest);
-            Vector128<short> words = Vector128.Narrow(sum0, sum4);
-            Unsafe.WriteUnaligned(ref Unsafe.As<sbyte, byte>(ref Unsafe.Add(ref c, i)), Vector128.Narrow(words, words).AsInt64().ToScalar());
-        }
+            // SSE4.1 and Arm64.
+            for (; i <= part - 8; i += 8)
+            {
+                (Vector128<int> x0, Vector128<int> x4) = WidenEight(ref Unsafe.Add(ref a, i));
+                (Vector128<int> y0, Vector128<int> y4) = WidenEight(ref Unsafe.Add(ref b, i));
+                Vector128<int> lowSum0 = (x0 * low1) + (y0 * low2) + Vector128.Create(lowOffset), lowSum4 = (x4 * low1) + (y4 * low2) + Vector128.Create(lowOffset);
+                Vector128<int> sum0 = (x0 * high1) + (y0 * high2) + Vector128.Create(highOffset) + Vector128.ShiftRightArithmetic(lowSum0, LowBits);
+                Vector128<int> sum4 = (x4 * high1) + (y4 * high2) + Vector128.Create(highOffset) + Vector128.ShiftRightArithmetic(lowSum4, LowBits);
+                Vector128<int> lowest = Vector128.Create(min), highest = Vector128.Create(max);
+                sum0 = Vector128.Min(Vector128.Max(Vector128.ShiftRightArithmetic(sum0, right), lowest), highest);
+                sum4 = Vector128.Min(Vector128.Max(Vector128.ShiftRightArithmetic(sum4, right), lowest), highest);
+                Vector128<short> words = Vector128.Narrow(sum0, sum4);
+                Unsafe.WriteUnaligned(ref Unsafe.As<sbyte, byte>(ref Unsafe.Add(ref c, i)), Vector128.Narrow(words, words).AsInt64().ToScalar());
+            }
 
-        for (; i < output.Length; i++)
-        {
-            long sum = (Unsafe.Add(ref a, i) * (long)factor1) + (Unsafe.Add(ref b, i) * (long)factor2) + offset;
-            Unsafe.Add(ref c, i) = (sbyte)FixedPoint.Clamp((int)(sum >> shift), min, max);
+            for (; i < part; i++)
+            {
+                long sum = (Unsafe.Add(ref a, i) * (long)factor1) + (Unsafe.Add(ref b, i) * (long)factor2) + offset;
+                Unsafe.Add(ref c, i) = (sbyte)FixedPoint.Clamp((int)(sum >> shift), min, max);
+            }
         }
     }
 

@@ -210,13 +210,14 @@ public sealed class VectorKernelTests
             var random = new Random(seed);
             ScaledTerm Term() => new(random.Next(-128, 128), random.Next(3) == 0 ? 1 << 30 : random.Next(1 << 30, int.MaxValue), random.Next(0, seed % 3 == 0 ? 32 : 9));
             ScaledTerm first = Term(), second = Term(), sum = Term() with { Right = random.Next(seed % 2 == 0 ? 16 : 0, 32) };
-            sbyte[] a = Bytes(random, random.Next(0, 90)), b = Bytes(random, a.Length), expected = new sbyte[a.Length];
+            int part = random.Next(0, 90);
+            sbyte[] a = Bytes(random, part * (seed % 3 == 0 ? 3 : 1)), b = Bytes(random, part), expected = new sbyte[a.Length];
             bool isDifference = random.Next(2) == 0;
             int min = random.Next(-128, 0), max = random.Next(0, 128);
             static int Scale(int value, ScaledTerm term) => FixedPoint.MultiplyByQuantizedMultiplier(value, term.Multiplier, -term.Right);
             for (int i = 0; i < a.Length; i++)
             {
-                int x = Scale((a[i] - first.ZeroPoint) << 20, first), y = Scale((b[i] - second.ZeroPoint) << 20, second);
+                int x = Scale((a[i] - first.ZeroPoint) << 20, first), y = Scale((b[i % part] - second.ZeroPoint) << 20, second);
                 expected[i] = (sbyte)Math.Clamp(Scale(isDifference ? x - y : x + y, sum) + sum.ZeroPoint, min, max);
             }
 
@@ -238,11 +239,12 @@ public sealed class VectorKernelTests
             int Factor() => random.Next(4) == 0 ? (random.Next(2) == 0 ? most : -most) : random.Next(-most, most) >> random.Next(0, 12);
             int factor1 = Factor(), factor2 = Factor();
             long offset = (random.Next(-128, 128) * ((1L << shift) + factor1)) + (1L << (shift - 1));
-            sbyte[] a = Bytes(random, random.Next(0, 130)), b = Bytes(random, a.Length);
-            sbyte[] expected = [.. a.Zip(b, (x, y) => (sbyte)Math.Clamp(((factor1 * (long)x) + (factor2 * (long)y) + offset) >> shift, min, max))];
+            int part = random.Next(0, 130), parts = seed % 3 == 0 ? 3 : 1;
+            sbyte[] a = Bytes(random, part * parts), b = Bytes(random, part);
+            sbyte[] expected = [.. a.Select((x, i) => (sbyte)Math.Clamp(((factor1 * (long)x) + (factor2 * (long)b[i % part]) + offset) >> shift, min, max))];
 
             // In place, as the arena's plan has it.
-            sbyte[] output = seed % 2 == 0 ? b : new sbyte[a.Length];
+            sbyte[] output = seed % 2 == 0 ? (parts == 1 ? b : a) : new sbyte[a.Length];
             VectorKernels.AddLinear(a, b, output, factor1, factor2, offset, shift, min, max);
             Assert.Equal(expected, output);
         }
@@ -290,6 +292,57 @@ public sealed class VectorKernelTests
             byte[] expected = [.. input.Select(x => results[x ^ flip])], output = seed % 4 < 2 ? input : new byte[input.Length];
             VectorKernels.Lookup(input, output, results, flip);
             Assert.Equal(expected, output);
+        }
+    }
+
+    [Theory]
+    [InlineData(1, 1, 1)]
+    [InlineData(2, 3, 5)]
+    [InlineData(4, 8, 16)]
+    [InlineData(7, 9, 24)]
+    [InlineData(5, 31, 40)]
+    [InlineData(128, 8, 128)]
+    [InlineData(9, 128, 8)]
+    [InlineData(3, 1024, 17)]
+    [InlineData(6, 33, 100)]
+    public void Products_of_matrices_are_the_plain_sums(int rows, int depth, int columns)
+    {
+        if (!VectorKernels.IsSupported) return;
+        for (int seed = 0; seed < 16; seed++)
+        {
+            var random = new Random(seed);
+            var layer = new Layer(random, 1, isOne: true);
+            bool adjX = (seed & 1) != 0, adjY = (seed & 2) != 0, isExtreme = (seed & 12) == 12;
+            int zeroPoint1 = isExtreme ? 127 : random.Next(-128, 128), zeroPoint2 = isExtreme ? 127 : random.Next(-128, 128), columnsAtOnce = 16 * random.Next(1, 4);
+            sbyte[] a = Bytes(random, rows * depth), b = Bytes(random, depth * columns);
+            if (isExtreme)
+            {
+                // The largest sums.
+                Array.Fill(a, sbyte.MinValue);
+                Array.Fill(b, sbyte.MinValue);
+            }
+
+            int Sum(int row, int column)
+            {
+                int acc = 0;
+                for (int i = 0; i < depth; i++) acc += (a[adjX ? (i * rows) + row : (row * depth) + i] - zeroPoint1) * (b[adjY ? (column * depth) + i : (i * columns) + column] - zeroPoint2);
+                return acc;
+            }
+
+            sbyte[] expected = new sbyte[rows * columns], single = new sbyte[expected.Length], output = new sbyte[expected.Length];
+            for (int i = 0; i < expected.Length; i++)
+            {
+                int acc = Sum(i / columns, i % columns);
+                int scaled = FixedPoint.MultiplyByQuantizedMultiplier(acc, layer.Multiplier[0], -layer.Right[0]);
+                expected[i] = (sbyte)Math.Clamp(scaled + layer.ZeroPoint, -128, 127);
+                single[i] = (sbyte)Math.Clamp(FixedPoint.MultiplyAndRound(acc, layer.Scale[0]) + layer.ZeroPoint, -128, 127);
+            }
+
+            VectorKernels.MultiplyMatrices(
+                a, b, output, depth, columns, adjX, adjY, columnsAtOnce, zeroPoint1, zeroPoint2, layer.Multiplier[0], layer.Right[0], layer.ZeroPoint);
+            Assert.Equal(expected, output);
+            VectorKernels.MultiplyMatrices(a, b, output, depth, columns, adjX, adjY, columnsAtOnce, zeroPoint1, zeroPoint2, layer.Scale[0], layer.ZeroPoint);
+            Assert.Equal(single, output);
         }
     }
 

@@ -76,6 +76,7 @@ internal enum RuntimeKernels
     Multiply = 64,
     AddLinear = 128,
     Softmax = 256,
+    MultiplyMatrices = 512,
 }
 
 /// <summary>How a layer is computed: only numbers. Everything is decided; emitting prints.</summary>

@@ -1,3 +1,4 @@
+using System;
 using System.Linq;
 using Etch.Emit;
 using Etch.Ir;
@@ -77,23 +78,41 @@ internal sealed record BatchMatMul : Op
         (int[] shape, int[][] strides) = Batch(graph);
         var kernel = new BatchMatMulKernel(
             Nest.Of(shape, strides), rows, depth, Last(b, AdjY).Columns, AdjX, AdjY, a.IsConstant, b.IsConstant, a.ZeroPoint, b.ZeroPoint,
-            Factor(graph), graph[Outputs[0]].ZeroPoint, options.CheckOverflow);
+            Factor(graph), graph[Outputs[0]].ZeroPoint, IsVectorised(graph, options), options.CheckOverflow);
         Table[] tables = [.. new[] { ("Input1", a), ("Input2", b) }.Where(x => x.Item2.IsConstant).Select(x => new Table(x.Item1, ElementType.Int8, x.Item2.Data!))];
         return new Layer(this, kernel, Inputs.Where(id => !graph[id].IsConstant).ToArray(), tables);
     }
 
+    // Matrices so small take less time one product after the other.
+    private const int LeastProducts = 256;
+
+    // The vector kernel keeps columns of the second matrix widened: one block of them has to fit, several may.
+    private const int Block = 16, MostScratch = 16 * 1024, MostDepth = 1024;
+
+    private bool IsVectorised(Graph graph, CompileOptions options)
+    {
+        (int rows, int depth) = Last(graph[Inputs[0]], AdjX);
+        Multiplier factor = Factor(graph);
+        return options.Vectors && depth <= MostDepth && (long)rows * depth * Last(graph[Inputs[1]], AdjY).Columns >= LeastProducts
+            && (factor.IsSingle || factor.Shift is <= -1 and >= -31);
+    }
+
     private sealed record BatchMatMulKernel(
         Nest Matrices, int MatrixRows, int Depth, int Columns, bool AdjX, bool AdjY, bool IsConstant1, bool IsConstant2, int ZeroPoint1, int ZeroPoint2,
-        Multiplier Factor, int OutputZeroPoint, bool IsUnchecked) : Kernel
+        Multiplier Factor, int OutputZeroPoint, bool IsVectorised, bool IsUnchecked) : Kernel
     {
         public override string Name => "BatchMatMul";
 
         // A column that does not lie in one piece is copied first, as long as it is short.
         private bool IsCopied => !AdjY && Depth <= 4096;
 
-        public override int StackBytes => IsCopied ? Depth : 0;
+        private int ColumnsAtOnce => Block * Math.Min((Columns + Block - 1) / Block, Math.Max(1, MostScratch / (2 * Block * (Depth + 1))));
 
-        public override int CodeBytes => 470;
+        public override int StackBytes => (IsCopied ? Depth : 0) + (IsVectorised ? (2 * (ColumnsAtOnce + 4) * (Depth + 1)) + 512 : 0);
+
+        public override int CodeBytes => 470 + (IsVectorised ? 300 : 0);
+
+        public override RuntimeKernels Calls => IsVectorised ? RuntimeKernels.MultiplyMatrices : RuntimeKernels.None;
 
         public override void Emit(CodeWriter w, string method)
         {
@@ -122,6 +141,26 @@ internal sealed record BatchMatMul : Op
             w.Line($"ReadOnlySpan<sbyte> a = input1.Slice({Matrices.Offset(1, "o")}, Rows * Depth);");
             w.Line($"ReadOnlySpan<sbyte> b = input2.Slice({Matrices.Offset(2, "o")}, Depth * Columns);");
             w.Line($"Span<sbyte> product = output.Slice({Matrices.Offset(0, "o")}, Rows * Columns);");
+            if (IsVectorised)
+            {
+                string Text(bool value) => value ? "true" : "false";
+                using (w.Block("if (VectorKernels.IsSupported)"))
+                {
+                    w.Line("VectorKernels.MultiplyMatrices(");
+                    w.Line($"    a, b, product, Depth, Columns, adjX: {Text(AdjX)}, adjY: {Text(AdjY)}, columnsAtOnce: {ColumnsAtOnce},");
+                    w.Line($"    ZeroPoint1, ZeroPoint2, {(Factor.IsSingle ? "Scale" : "Multiplier, -Shift")}, OutputZeroPoint);");
+                }
+
+                w.Line("else");
+                using (w.Block("")) EmitProducts(w);
+                return;
+            }
+
+            EmitProducts(w);
+        }
+
+        private void EmitProducts(CodeWriter w)
+        {
             using (w.Block("for (int column = 0; column < Columns; column++)"))
             {
                 if (AdjY) w.Line("ReadOnlySpan<sbyte> line = b.Slice(column * Depth, Depth);");

@@ -43,8 +43,9 @@ internal static class Binary
     }
 
     /// <summary>The layer; <paramref name="lines"/> compute <c>int result</c> from <c>int a</c> and <c>int b</c>, both without their zero points.</summary>
-    /// <param name="vectorCall">The call of a vector kernel on <c>input1</c>, <c>input2</c> and <c>output</c>, for INT8 inputs of one shape.</param>
-    /// <param name="vectorKernel">Which it is; <c>Multiply</c> also takes a second input that is repeated.</param>
+    /// <param name="vectorCall">The call of a vector kernel on <c>input1</c>, <c>input2</c> and <c>output</c>, for INT8 inputs of one shape or a second one that
+    /// is repeated.</param>
+    /// <param name="vectorKernel">Which it is.</param>
     public static Layer Layer(
         Graph graph, Op op, string name, (int Min, int Max) range, CompileOptions options, string[] constants, string[] lines, string[]? vectorCall = null,
         RuntimeKernels vectorKernel = RuntimeKernels.Add) =>
@@ -67,7 +68,7 @@ internal static class Binary
         Nest nest = Nest.Of(
             output.Shape.ToArray(), Shapes.Strides(output.Shape),
             Shapes.BroadcastStrides(a.Shape, output.Shape), Shapes.BroadcastStrides(b.Shape, output.Shape));
-        bool isPlain = nest.Shape.Count <= 1 && nest.IsDense(1) && nest.IsDense(2), isRepeated = vectorKernel == RuntimeKernels.Multiply && Repeats(nest);
+        bool isPlain = nest.Shape.Count <= 1 && nest.IsDense(1) && nest.IsDense(2), isRepeated = Repeats(nest);
         bool isVectorised = options.Vectors && a.Type == ElementType.Int8 && vectorCall is not null
             && (isRepeated || (isPlain && !a.IsConstant && !b.IsConstant));
         var kernel = new BinaryKernel(

@@ -79,9 +79,9 @@ internal static class MeasureCost
     // not in code for the default instruction set.
     private static readonly (RuntimeKernels Kernel, int Bytes)[] RuntimeBytes =
     [
-        (RuntimeKernels.Convolve, 11_100), (RuntimeKernels.ConvolveDepthwise, 8_000), (RuntimeKernels.Add, 610), (RuntimeKernels.AddPixels, 360),
-        (RuntimeKernels.AddLinear, 940), (RuntimeKernels.MaxPool, 470), (RuntimeKernels.Lookup, 590), (RuntimeKernels.Multiply, 1_820),
-        (RuntimeKernels.Softmax, 1_400),
+        (RuntimeKernels.Convolve, 11_100), (RuntimeKernels.ConvolveDepthwise, 8_000), (RuntimeKernels.Add, 700), (RuntimeKernels.AddPixels, 360),
+        (RuntimeKernels.AddLinear, 1_060), (RuntimeKernels.MaxPool, 470), (RuntimeKernels.Lookup, 590), (RuntimeKernels.Multiply, 1_820),
+        (RuntimeKernels.Softmax, 1_400), (RuntimeKernels.MultiplyMatrices, 4_600),
     ];
 
     /// <summary>Bytes of stack that the emitted code needs.</summary>

@@ -138,7 +138,7 @@ internal static class FurtherCases
 
     private static TfliteBuilder BatchMatMul(Draw draw)
     {
-        int rows = draw.Int(1, 6), depth = draw.Int(1, 20), columns = draw.Int(1, 6);
+        int rows = draw.Int(1, 6), depth = draw.Int(1, 20), columns = draw.Of(draw.Int(1, 6), draw.Int(7, 40));
         int[] batch = draw.Shape(draw.Int(0, 3), 3);
         int[] Repeated() => [.. batch.Select(size => draw.Chance(4) ? 1 : size)];
         int[] first = Repeated(), second = Repeated();
