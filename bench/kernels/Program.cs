@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Globalization;
+using System.Linq;
 using System.Runtime.Intrinsics.X86;
 using BenchmarkDotNet.Attributes;
 using BenchmarkDotNet.Columns;
@@ -114,19 +115,21 @@ public class Convolutions : Tables
     }
 }
 
-/// <summary>3×3 convolutions of stride 1 directly and by Winograd's transform, which is for AVX-512BW and otherwise the same.</summary>
+/// <summary>3×3 convolutions of stride 1 directly and by Winograd's transform.</summary>
 public class Winograd : Tables
 {
     /// <summary>The layer that is timed.</summary>
     [ParamsSource(nameof(Layers))]
     public Layer Layer { get; set; } = null!;
 
-    /// <summary>The layers of ResNet-8.</summary>
+    /// <summary>The layers of ResNet-8, and one each of SqueezeNet and YOLOv5 tiny.</summary>
     public static IEnumerable<Layer> Layers =>
     [
         new("3×3, 32×32×16 to 16", new(32, 32, 16, 3, 3, 1, 1, 1, 1, 32), 32, 16, false),
         new("3×3, 16×16×32 to 32", new(16, 16, 32, 3, 3, 1, 1, 1, 1, 16), 16, 32, false),
         new("3×3, 8×8×64 to 64", new(8, 8, 64, 3, 3, 1, 1, 1, 1, 8), 8, 64, false),
+        new("3×3, 13×13×64 to 256", new(13, 13, 64, 3, 3, 1, 1, 1, 1, 13), 13, 256, false),
+        new("3×3, 12×12×40 to 40", new(12, 12, 40, 3, 3, 1, 1, 1, 1, 12), 12, 40, false),
     ];
 
     /// <summary>Draws the layer's values.</summary>
@@ -141,7 +144,7 @@ public class Winograd : Tables
     /// <summary>4 products for 9.</summary>
     [Benchmark]
     public void Transformed() =>
-        VectorKernels.ConvolveWinograd(Input, 0, Output, 0, Layer.OutputHeight, Layer.Shape, -1, Layer.Outputs, Filter, Bias, Multiplier, Right, -3, -128, 127);
+        VectorKernels.ConvolveWinograd(Input, 0, Output, 0, Layer.OutputHeight, Layer.Shape, -1, Layer.Outputs, Filter, Transformed, Bias, Multiplier, Right, -3, -128, 127);
 }
 
 /// <summary>Random values and tables of a layer's sizes.</summary>
@@ -155,6 +158,9 @@ public abstract class Tables
 
     /// <summary>As many weights as the layer's table has.</summary>
     protected sbyte[] Filter { get; private set; } = [];
+
+    /// <summary>As many transformed weights as a 3×3 layer has.</summary>
+    protected short[] Transformed { get; private set; } = [];
 
     /// <summary>Of each channel.</summary>
     protected int[] Bias { get; private set; } = [];
@@ -175,6 +181,7 @@ public abstract class Tables
         Input = Bytes(random, shape.InputHeight * shape.InputWidth * shape.InputChannels);
         Output = new sbyte[layer.OutputHeight * shape.OutputWidth * layer.Outputs];
         Filter = Bytes(random, padded * taps);
+        Transformed = [.. Bytes(random, (layer.Outputs + 15) / 16 * 256 * shape.InputChannels).Select(b => (short)(9 * b))];
         Bias = new int[padded];
         Multiplier = new int[padded];
         Right = new sbyte[padded];

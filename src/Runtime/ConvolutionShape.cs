@@ -151,19 +151,16 @@ readonly record struct ConvolutionShape(
     /// <summary>Elements from the sums of a tile to those of the next one; not a power of two, which would share few places of the cache.</summary>
     internal const int WinogradSums = 17 * 16;
 
-    /// <summary>Elements from the weights of one position of a tile to those of the next one.</summary>
-    internal static int WinogradWeights(int depth) => (16 * depth) + 32;
-
     /// <summary>Elements from the pixels of one position of all tiles to those of the next one.</summary>
     internal static int WinogradPixels(int depth) => (WinogradTiles * depth) + 32;
 
-    /// <summary>Bytes of stack that a convolution by Winograd's transform takes: sums, weights, pixels, rows, and what aligns them.</summary>
+    /// <summary>Bytes of stack that a convolution by Winograd's transform takes: sums, pixels, rows, and what aligns them.</summary>
     internal int WinogradScratch =>
-        (4 * WinogradTiles * WinogradSums) + (2 * 16 * (WinogradWeights(InputChannels) + WinogradPixels(InputChannels))) + (4 * WinogradColumns * InputChannels) + 64;
+        (4 * WinogradTiles * WinogradSums) + (2 * 16 * WinogradPixels(InputChannels)) + (4 * WinogradColumns * InputChannels) + 64;
 
     /// <summary>Whether this is a 3×3 convolution of stride 1 whose channels fill vectors, and not so many that the memory is too much for a stack.</summary>
     internal bool HasWinograd(int channels) =>
-        FilterHeight == 3 && FilterWidth == 3 && StrideX == 1 && StrideY == 1 && InputChannels % 16 == 0 && InputChannels <= 64 && channels % 16 is 0 or > 8;
+        FilterHeight == 3 && FilterWidth == 3 && StrideX == 1 && StrideY == 1 && InputChannels % 2 == 0 && InputChannels is >= 16 and <= 128 && channels > 8;
 
     /// <summary>Whether so many output rows make enough tiles, and few of them are half outside the image.</summary>
     internal bool PaysWinograd(int rows)

@@ -385,10 +385,7 @@ public static partial class VectorKernels
         Vector256<int> y0, Vector256<int> y1, Vector256<int> y2, Vector256<int> y3, Vector256<short> zeroPoint, Vector256<sbyte> min, Vector256<sbyte> max,
         int stored, int step, ref sbyte output)
     {
-        Vector256<short> first = Avx2.AddSaturate(Avx2.PackSignedSaturate(y0, y1), zeroPoint);
-        Vector256<short> last = Avx2.AddSaturate(Avx2.PackSignedSaturate(y2, y3), zeroPoint);
-        Vector256<sbyte> packed = Avx2.Min(Avx2.Max(Avx2.PackSignedSaturate(first, last), min), max);
-        Vector256<long> bytes = Avx2.PermuteVar8x32(packed.AsInt32(), Vector256.Create(0, 4, 1, 5, 2, 6, 3, 7)).AsInt64();
+        Vector256<long> bytes = Pack(y0, y1, y2, y3, zeroPoint, min, max);
         if (stored == 8)
         {
             ref byte target = ref Unsafe.As<sbyte, byte>(ref output);
@@ -403,6 +400,17 @@ public static partial class VectorKernels
         StorePart(bytes.GetElement(1), stored, ref Unsafe.Add(ref output, step));
         StorePart(bytes.GetElement(2), stored, ref Unsafe.Add(ref output, 2 * step));
         StorePart(bytes.GetElement(3), stored, ref Unsafe.Add(ref output, 3 * step));
+    }
+
+    // Four vectors of outputs as bytes, one behind the other.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<long> Pack(
+        Vector256<int> y0, Vector256<int> y1, Vector256<int> y2, Vector256<int> y3, Vector256<short> zeroPoint, Vector256<sbyte> min, Vector256<sbyte> max)
+    {
+        Vector256<short> first = Avx2.AddSaturate(Avx2.PackSignedSaturate(y0, y1), zeroPoint);
+        Vector256<short> last = Avx2.AddSaturate(Avx2.PackSignedSaturate(y2, y3), zeroPoint);
+        Vector256<sbyte> packed = Avx2.Min(Avx2.Max(Avx2.PackSignedSaturate(first, last), min), max);
+        return Avx2.PermuteVar8x32(packed.AsInt32(), Vector256.Create(0, 4, 1, 5, 2, 6, 3, 7)).AsInt64();
     }
 
     // Eight channels of a pixel, or the first `stored` of them.

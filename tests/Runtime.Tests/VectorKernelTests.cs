@@ -83,7 +83,12 @@ public sealed class VectorKernelTests
     [InlineData(30, 1, 16, 16, 16)]
     [InlineData(1, 9, 16, 16, 16)]
     [InlineData(3, 3, 64, 16, 16)]
-    [InlineData(6, 6, 80, 16, 16)]
+    [InlineData(6, 6, 80, 16, 20)]
+    [InlineData(12, 12, 40, 40, 8)]
+    [InlineData(7, 9, 18, 24, 3)]
+    [InlineData(5, 6, 128, 33, 17)]
+    [InlineData(5, 6, 130, 16, 16)]
+    [InlineData(5, 6, 17, 16, 16)]
     public void Convolutions_by_Winograd_are_the_plain_sums(int height, int width, int inputs, int channels, int lessChannels)
     {
         if (!VectorKernels.IsSupported) return;
@@ -101,6 +106,8 @@ public sealed class VectorKernelTests
                 Array.Fill(weights, seed % 12 == 0 ? sbyte.MinValue : sbyte.MaxValue);
             }
 
+            sbyte[] filter = Pack(weights, outputs, 3, 3 * inputs);
+            short[] transformed = Transform(weights, outputs, inputs);
             var layer = new Layer(random, outputs, isOne: seed % 4 == 0);
             sbyte[] expected = new sbyte[g.OutputRows * g.Shape.OutputWidth * outputs], actual = new sbyte[expected.Length];
             int Sum(int y, int x, int c)
@@ -115,19 +122,19 @@ public sealed class VectorKernelTests
             g.Expect(expected, outputs, (y, x, c) => layer.Store(Sum(y, x, c), c));
 
             VectorKernels.ConvolveWinograd(
-                input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, Pack(weights, outputs, 3, 3 * inputs),
+                input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, filter, transformed,
                 layer.Bias, layer.Multiplier, layer.Right, layer.ZeroPoint, layer.Min, layer.Max);
             Assert.Equal(expected, actual);
 
             g.Expect(expected, outputs, (y, x, c) => layer.StoreShifted(Sum(y, x, c), c));
             VectorKernels.ConvolveWinograd(
-                input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, Pack(weights, outputs, 3, 3 * inputs),
+                input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, filter, transformed,
                 layer.Bias, layer.Multiplier, layer.Shift, layer.ZeroPoint, layer.Min, layer.Max, hasLeft: true);
             Assert.Equal(expected, actual);
 
             g.Expect(expected, outputs, (y, x, c) => layer.StoreSingle(Sum(y, x, c), c));
             VectorKernels.ConvolveWinograd(
-                input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, Pack(weights, outputs, 3, 3 * inputs),
+                input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, filter, transformed,
                 layer.Bias, layer.Scale, layer.ZeroPoint, layer.Min, layer.Max);
             Assert.Equal(expected, actual);
         }
@@ -505,6 +512,23 @@ public sealed class VectorKernelTests
             for (int x = 0; x < Shape.OutputWidth; x++)
             for (int c = 0; c < channels; c++) expected[((((y - RowBegin) * Shape.OutputWidth) + x) * channels) + c] = value(y, x, c);
         }
+    }
+
+    // (2G g 2Gᵀ) of each filter, with 2G = (2, 0, 0; 1, 1, 1; 1, −1, 1; 0, 0, 2), in the order that the kernel reads.
+    private static short[] Transform(sbyte[] weights, int channels, int inputs)
+    {
+        int[,] g = { { 2, 0, 0 }, { 1, 1, 1 }, { 1, -1, 1 }, { 0, 0, 2 } };
+        short[] transformed = new short[(channels + 15) / 16 * 256 * inputs];
+        for (int c = 0; c < channels; c++)
+        for (int position = 0; position < 16; position++)
+        for (int i = 0; i < inputs; i++)
+        {
+            int sum = 0;
+            for (int tap = 0; tap < 9; tap++) sum += g[position / 4, tap / 3] * g[position % 4, tap % 3] * weights[(((c * 9) + tap) * inputs) + i];
+            if (i < inputs / 2 * 2) transformed[(((((((c / 16 * 16) + position) * (inputs / 2)) + (i / 2)) * 16) + (c % 16)) * 2) + (i % 2)] = (short)sum;
+        }
+
+        return transformed;
     }
 
     // The layout that VectorKernels documents.

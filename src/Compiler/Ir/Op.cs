@@ -77,6 +77,7 @@ internal enum RuntimeKernels
     AddLinear = 128,
     Softmax = 256,
     MultiplyMatrices = 512,
+    Winograd = 1024,
 }
 
 /// <summary>How a layer is computed: only numbers. Everything is decided; emitting prints.</summary>

@@ -125,32 +125,31 @@ internal sealed record Conv2D : Op
         {
             Window = window, InputChannels = input.Shape[3], OutputChannels = outputs, Groups = groups, Type = input.Type, Fill = input.ZeroPoint,
         };
-        var kernel = new Conv2DKernel(
-            input.Shape[0],
-            rowLoop,
-            new DotProducts
-            {
-                Rows = rows,
-                RowLength = rowLength,
-                Outputs = outputs / groups,
-                Step = window.StrideX * input.Shape[3],
-                Groups = groups,
-                Shape = options.Vectors && !window.IsDilated ? rowLoop.Shape : null,
-                UseWinograd = options.Preset == Preset.Speed,
-                VectorRows = window.OutputHeight,
-                Outside = input.ZeroPoint,
-                Unroll = unroll,
-                UnrollRows = unrollRows,
-                FilterType = filterType,
-                Output = requantization,
-                IsUnchecked = options.CheckOverflow,
-            });
+        var dots = new DotProducts
+        {
+            Rows = rows,
+            RowLength = rowLength,
+            Outputs = outputs / groups,
+            Step = window.StrideX * input.Shape[3],
+            Groups = groups,
+            Shape = options.Vectors && !window.IsDilated ? rowLoop.Shape : null,
+            UseWinograd = options.Preset == Preset.Speed,
+            VectorRows = window.OutputHeight,
+            Outside = input.ZeroPoint,
+            Unroll = unroll,
+            UnrollRows = unrollRows,
+            FilterType = filterType,
+            Output = requantization,
+            IsUnchecked = options.CheckOverflow,
+        };
+        if (dots.IsWinograd) tables.Add(WinogradFilter.Transform(filter, outputs, depth));
+        var kernel = new Conv2DKernel(input.Shape[0], rowLoop, dots);
         return new Layer(op, kernel, new[] { op.Inputs[0] }, tables.ToArray());
     }
 
     private sealed record Conv2DKernel(int Images, WindowRows Windows, DotProducts Dots) : Kernel
     {
-        public override string Name => Windows.Window.IsPointwise ? "Conv2D_Pointwise" : "Conv2D";
+        public override string Name => Windows.Window.IsPointwise ? "Conv2D_Pointwise" : Dots.IsWinograd ? "Conv2D_Winograd" : "Conv2D";
 
         public override Window2D? RowWindow => Windows.Window;
 
@@ -164,7 +163,7 @@ internal sealed record Conv2D : Op
 
         public override void Emit(CodeWriter w, string method)
         {
-            Windows.Emit(w, method, Dots.Parameters, Dots.Output.Arguments, rows => Dots.EmitVectorCall(w, rows));
+            Windows.Emit(w, method, Dots.RowParameters, Dots.Output.Arguments, rows => Dots.EmitVectorCall(w, rows));
             w.Line();
             Dots.Emit(w, method);
         }

@@ -80,7 +80,7 @@ internal sealed record DotProducts
     /// <summary>The geometry for processors with vector instructions; null for scalar code only.</summary>
     public required ConvolutionShape? Shape { get; init; }
 
-    /// <summary>Layers of 3×3 windows may take the stack that Winograd's transform needs.</summary>
+    /// <summary>Layers of 3×3 windows may take the table and the stack that Winograd's transform needs.</summary>
     public bool UseWinograd { get; init; }
 
     /// <summary>Output rows of one call.</summary>
@@ -104,6 +104,12 @@ internal sealed record DotProducts
 
     public string Parameters => Output.Parameters(FilterType);
 
+    /// <summary>The parameters of the row method, which calls the vector kernel.</summary>
+    public string RowParameters => IsWinograd ? Parameters + ", ReadOnlySpan<short> transformed" : Parameters;
+
+    /// <summary>The vector kernel takes <see cref="WinogradFilter"/> too, the layer's last table.</summary>
+    public bool IsWinograd => UseWinograd && IsVectorised && Shape!.Value.HasWinograd(Outputs) && Shape.Value.PaysWinograd(VectorRows);
+
     /// <summary>Estimated bytes of the run kernel: per lane a requantisation, per lane and tap a load, a multiplication and an addition.</summary>
     public int CodeBytes
     {
@@ -119,7 +125,7 @@ internal sealed record DotProducts
     /// <summary>Estimated bytes of the call of the vector kernel, and which it is.</summary>
     public int VectorCallBytes => IsVectorised ? 258 : 0;
 
-    public RuntimeKernels Calls => IsVectorised ? RuntimeKernels.Convolve : RuntimeKernels.None;
+    public RuntimeKernels Calls => IsWinograd ? RuntimeKernels.Convolve | RuntimeKernels.Winograd : IsVectorised ? RuntimeKernels.Convolve : RuntimeKernels.None;
 
     /// <summary>Stack that the vector kernel takes.</summary>
     public int StackBytes => IsVectorised ? Math.Max(Scratch, IsWinograd ? Shape!.Value.WinogradScratch : 0) + 512 : 0;
@@ -132,8 +138,6 @@ internal sealed record DotProducts
 
     private bool IsVectorised => Shape is not null && Groups == 1 && Output.Type == ElementType.Int8 && FilterType == ElementType.Int8 && Output.IsVectorised
         && Scratch <= MostScratch;
-
-    private bool IsWinograd => UseWinograd && Shape!.Value.HasWinograd(Outputs) && Shape.Value.PaysWinograd(VectorRows);
 
     // One load, multiplication and addition.
     private const int TapBytes = 18;
@@ -235,7 +239,9 @@ internal sealed record DotProducts
     /// <summary>Writes the call of the vector kernel, if there is one, in a method with these rows.</summary>
     public void EmitVectorCall(CodeWriter w, string rows)
     {
-        if (IsVectorised) Output.EmitVectorCall(w, IsWinograd ? "ConvolveWinograd" : "Convolve", rows, Shape!.Value, Outside, Outputs);
+        if (!IsVectorised) return;
+        if (IsWinograd) Output.EmitVectorCall(w, "ConvolveWinograd", rows, Shape!.Value, Outside, Outputs, "filter, transformed");
+        else Output.EmitVectorCall(w, "Convolve", rows, Shape!.Value, Outside, Outputs);
     }
 
     public void Emit(CodeWriter w, string method)

@@ -121,7 +121,8 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
     /// <param name="rows">The kernel's first arguments: input, inputTop, output, rowBegin, rowEnd.</param>
     /// <param name="outside">The stored value outside the image.</param>
     /// <param name="channels">Output channels, where the kernel takes them.</param>
-    public void EmitVectorCall(CodeWriter w, string kernel, string rows, ConvolutionShape shape, int outside, int? channels)
+    /// <param name="filters">The kernel's tables of weights.</param>
+    public void EmitVectorCall(CodeWriter w, string kernel, string rows, ConvolutionShape shape, int outside, int? channels, string filters = "filter")
     {
         using (w.Block("if (VectorKernels.IsSupported)"))
         {
@@ -132,7 +133,7 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
             w.Line($"VectorKernels.{kernel}(");
             w.Line($"    {rows}, shape, outside: {outside}{(channels is { } n ? InvariantText.Of($", channels: {n}") : "")},");
             string factors = IsPerChannel ? string.Join(", ", ChannelTables) : IsSingle ? $"[{Names.Float(Scale)}]" : InvariantText.Of($"[{Multiplier}], [{Shift}]");
-            w.Line($"    filter, bias, {factors}, zeroPoint: {ZeroPoint}, min: {Min}, max: {Max}{(OnlyRight || IsSingle ? "" : ", hasLeft: true")});");
+            w.Line($"    {filters}, bias, {factors}, zeroPoint: {ZeroPoint}, min: {Min}, max: {Max}{(OnlyRight || IsSingle ? "" : ", hasLeft: true")});");
             w.Line("return;");
         }
 

@@ -75,13 +75,12 @@ internal static class MeasureCost
     // A layer of a group that runs row by row: the tests of its clock and the places in its buffers.
     private const int RowCallBytes = 270;
 
-    // The kernels of Etch.Runtime, once each, with what only they call; what convolutions share counts with Convolve. Winograd's transform is
-    // not in code for the default instruction set.
+    // The kernels of Etch.Runtime, once each, with what only they call; what convolutions share counts with Convolve.
     private static readonly (RuntimeKernels Kernel, int Bytes)[] RuntimeBytes =
     [
         (RuntimeKernels.Convolve, 11_100), (RuntimeKernels.ConvolveDepthwise, 8_000), (RuntimeKernels.Add, 700), (RuntimeKernels.AddPixels, 360),
         (RuntimeKernels.AddLinear, 1_060), (RuntimeKernels.MaxPool, 470), (RuntimeKernels.Lookup, 590), (RuntimeKernels.Multiply, 1_820),
-        (RuntimeKernels.Softmax, 1_400), (RuntimeKernels.MultiplyMatrices, 4_600),
+        (RuntimeKernels.Softmax, 1_400), (RuntimeKernels.MultiplyMatrices, 4_600), (RuntimeKernels.Winograd, 6_050),
     ];
 
     /// <summary>Bytes of stack that the emitted code needs.</summary>

@@ -26,21 +26,40 @@ public sealed class WinogradTests
     }
 
     [Fact]
-    public void Only_Speed_takes_the_stack()
+    public void Only_Speed_takes_the_stack_and_the_tables()
     {
         byte[] file = File(new Draw(1));
         CompiledModel balanced = Agreement.Compile("Winograd", file, 0, 0, o => o), speed = Agreement.Compile("Winograd", file, 0, 1, o => o with { Preset = Preset.Speed });
         Assert.DoesNotContain("ConvolveWinograd", LayersWriter.Write(balanced));
-        int depth = speed.Graph[speed.Layers[0].Op.Inputs[0]].Shape[3];
-        Assert.True(speed.Layers.Max(layer => layer.Kernel.StackBytes) > 2 * 16 * 2 * 16 * depth, "sixteen positions of tiles and of weights");
+        int[] depths = [.. speed.Layers.Where(layer => layer.Kernel.Name == "Conv2D_Winograd").Select(layer => speed.Graph[layer.Op.Inputs[0]].Shape[3])];
+        Assert.True(speed.Layers.Max(layer => layer.Kernel.StackBytes) > 2 * 16 * 16 * depths.Max(), "sixteen positions of sixteen tiles");
         Assert.True(balanced.Layers.Max(layer => layer.Kernel.StackBytes) < speed.Layers.Max(layer => layer.Kernel.StackBytes));
+
+        // Sixteen INT16 for nine weights of each channel, of blocks of sixteen channels.
+        long tables = speed.Layers.Where(layer => layer.Kernel.Name == "Conv2D_Winograd")
+            .Sum(layer => 2L * 16 * speed.Graph[layer.Op.Inputs[0]].Shape[3] * ((speed.Graph[layer.Outputs[0]].Shape[3] + 15) / 16 * 16));
+        Assert.Equal(balanced.Cost.Tables + tables, speed.Cost.Tables);
+        Assert.True(speed.Cost.Runtime > balanced.Cost.Runtime);
+    }
+
+    [Fact]
+    public void Channels_that_no_pair_or_vector_fills_go_the_usual_way()
+    {
+        foreach ((int depth, int channels) in new[] { (8, 16), (14, 16), (17, 16), (130, 16), (32, 8) })
+        {
+            var b = new TfliteBuilder();
+            int x = b.Tensor("input", ElementType.Int8, [1, 8, 8, depth], TfliteBuilder.Quantized(0.02f, 0));
+            b.Ports([x], [Convolution(b, new Draw(3), x, "only", depth, channels, [1, 8, 8, channels], isSame: true)]);
+            CompiledModel model = Agreement.Compile("Winograd", b.Build(), depth, channels, o => o with { Preset = Preset.Speed });
+            Assert.Contains("VectorKernels.Convolve(", LayersWriter.Write(model));
+        }
     }
 
     // Two convolutions behind each other, so that they can run row by row; every factor is below 1.
     private static byte[] File(Draw draw)
     {
         bool isSame = draw.Chance(2);
-        int height = draw.Int(7, 12), width = draw.Int(7, 21), depth = draw.Of(16, 32, 48, 64), middle = draw.Of(16, 32, draw.Int(9, 16)), channels = draw.Of(16, draw.Int(9, 40));
+        int height = draw.Int(7, 12), width = draw.Int(7, 21), depth = draw.Of(16, 20, 32, 64, 2 * draw.Int(8, 64)), middle = draw.Of(16, 32, draw.Int(9, 40)), channels = draw.Of(16, draw.Int(1, 40));
         int lost = isSame ? 0 : 2;
         var b = new TfliteBuilder();
         int x = b.Tensor("input", ElementType.Int8, [1, height, width, depth], TfliteBuilder.Quantized(0.02f, draw.Int(-128, 60)));
