@@ -116,7 +116,7 @@ internal sealed class Entry(CompileOptions options, Graph imported)
         if (!options.KeepTensors) Pass(nameof(FusePad), FusePad.Run);
         if (!options.KeepTensors) Pass(nameof(FuseActivation), FuseActivation.Run);
         Pass(nameof(TabulateUnary), g => TabulateUnary.Run(g, options.KeepTensors));
-        if (!options.KeepTensors) Pass(nameof(ConstantChannels), ConstantChannels.Run);
+        if (!options.KeepTensors) Pass(nameof(ConstantChannels), g => ConstantChannels.Run(g, options.Vectors));
         if (!options.KeepTensors) Pass(nameof(RemoveViews), RemoveViews.Run);
         if (!options.KeepTensors) Pass(nameof(ShareVariables), ShareVariables.Run);
     }

@@ -136,8 +136,8 @@ internal sealed record DepthwiseConv2D : Op
         return new Layer(this, kernel, new[] { Inputs[0] }, tables.ToArray());
     }
 
-    // Fewer channels than a vector takes: the kernels would go through them one by one, and code for this layer is faster.
-    private const int LeastVector = 8;
+    /// <summary>Of fewer channels than a vector takes the kernels would go through them one by one, and code for this layer is faster.</summary>
+    public const int LeastVector = 8;
 
     private sealed record DepthwiseKernel(
         int Images, WindowRows Windows, ElementType FilterType, Requantization Output, bool IsUnrolled, bool IsVectorised, bool IsUnchecked) : Kernel

@@ -31,18 +31,22 @@ internal sealed class ConstantChannels
     private readonly List<int> _parents = [];
     private readonly HashSet<int> _needed = [];
 
-    private ConstantChannels(Graph graph)
+    private readonly bool _hasVectors;
+
+    private ConstantChannels(Graph graph, bool hasVectors)
     {
         _graph = graph;
+        _hasVectors = hasVectors;
         _ranges = ChannelRanges.Of(graph);
     }
 
-    public static Graph Run(Graph graph)
+    /// <param name="hasVectors">Depthwise layers keep as many channels as their vector kernel needs.</param>
+    public static Graph Run(Graph graph, bool hasVectors)
     {
         long channels = graph.Inputs.Concat(graph.Ops.SelectMany(op => op.Outputs)).Sum(id => (long)ChannelRanges.Channels(graph[id]));
         if (channels > MostChannels) return graph;
 
-        var pass = new ConstantChannels(graph);
+        var pass = new ConstantChannels(graph, hasVectors);
         pass.Tie();
         pass.Need();
         return pass.Rewrite();
@@ -167,7 +171,8 @@ internal sealed class ConstantChannels
         foreach (int output in _graph.Ops.Select(op => op.Outputs[0]))
         {
             if (_ranges.SumsOf(output) is not { } sums) continue;
-            for (int oc = 0; oc < sums.Outputs && Kept(output).Length < sums.FewestOutputs; oc++) _needed.Add(Root(_first[output] + oc));
+            int fewest = sums.FewestOutputs(_hasVectors);
+            for (int oc = 0; oc < sums.Outputs && Kept(output).Length < fewest; oc++) _needed.Add(Root(_first[output] + oc));
         }
 
         return _needed.Count > before;

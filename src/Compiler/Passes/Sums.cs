@@ -170,8 +170,11 @@ internal sealed class Sums
         return (filter, Bias(bias));
     }
 
-    /// <summary>The fewest output channels that may be left: the factors of FULLY_CONNECTED are rounded otherwise when there is one scale.</summary>
-    public int FewestOutputs => _op is FullyConnected && _filter.Quantization!.IsPerChannel ? 2 : 1;
+    /// <summary>The fewest output channels that may be left: the factors of FULLY_CONNECTED are rounded otherwise when there is one scale, and a depthwise
+    /// layer of fewer channels than a vector kernel takes is slower without the others.</summary>
+    public int FewestOutputs(bool hasVectors) => _op is FullyConnected && _filter.Quantization!.IsPerChannel ? 2
+        : hasVectors && IsDepthwise && Outputs >= DepthwiseConv2D.LeastVector ? DepthwiseConv2D.LeastVector
+        : 1;
 
     // Of one scale: filters with one for each channel have none.
     private int ZeroPoint => _filter.Quantization!.IsPerChannel ? 0 : _filter.ZeroPoint;

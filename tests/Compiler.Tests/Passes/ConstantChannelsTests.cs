@@ -38,6 +38,31 @@ public sealed class ConstantChannelsTests
     public void A_constant_channel_goes_through_a_depthwise_convolution_that_leaves_it_constant() =>
         Assert.Equal([1, 4, 4, 2], Run(Chain(size: 1, constant: 3, depthwise: 3))[Hidden].Shape);
 
+    // Six of the channels are constant. A vector takes eight, so that a layer of four would have none.
+    [Theory]
+    [InlineData(10, true, 8)]
+    [InlineData(10, false, 4)]
+    [InlineData(7, true, 1)]
+    [InlineData(17, true, 11)]
+    public void A_depthwise_convolution_keeps_the_channels_of_a_vector(int channels, bool hasVectors, int kept)
+    {
+        Graph after = Run(
+            Graphs.Of(b =>
+            {
+                int x = b.Int8("x", [1, 4, 4, 1], 1, 0), hidden = b.Int8("hidden", [1, 4, 4, channels], 2, 3), deep = b.Int8("deep", [1, 4, 4, channels], 8, 3);
+                int filter = b.Int8("filter", [channels, 1, 1, 1], 1, 0, Signed([.. Enumerable.Range(0, channels).Select(c => c < 6 ? 0 : c - 3)]));
+                int taps = b.Int8("taps", [1, 3, 3, channels], 1, 0, Signed([.. Enumerable.Range(0, 9 * channels).Select(i => (i % 7) - 3)]));
+                int y = b.Int8("y", [1, 4, 4, 2], 64, -5), last = b.Int8("last", [2, 1, 1, channels], 1, 0, Signed([.. Enumerable.Range(1, 2 * channels)]));
+                (int, FlatValue)[] window = [(0, FlatValue.Int32(0)), (1, FlatValue.Int32(1)), (2, FlatValue.Int32(1))];
+                b.Operator(Schema.Builtin.Conv2D, [x, filter, b.Int32("bias", new int[channels])], [hidden], window);
+                b.Operator(Schema.Builtin.DepthwiseConv2D, [hidden, taps], [deep], [.. window, (3, FlatValue.Int32(1))]);
+                b.Operator(Schema.Builtin.Conv2D, [deep, last, b.Int32("lastBias", 100, 200)], [y], window);
+                b.Ports([x], [y]);
+            }),
+            hasVectors);
+        Assert.All(after.Ops.Take(2), op => Assert.Equal([1, 4, 4, kept], after[op.Outputs[0]].Shape));
+    }
+
     // Zero weights: the depthwise layer writes its bias, whatever comes in.
     [Fact]
     public void A_channel_that_a_depthwise_convolution_ignores_is_not_computed_before_it()
@@ -206,10 +231,10 @@ public sealed class ConstantChannelsTests
     private static void AssertKeeps(Graph graph) => Assert.Same(graph, Run(graph));
 
     // The pass; the outputs are the same for random inputs and extreme ones, and a second run finds nothing.
-    private static Graph Run(Graph graph)
+    private static Graph Run(Graph graph, bool hasVectors = true)
     {
-        Graph after = ConstantChannels.Run(graph);
-        Assert.Same(after, ConstantChannels.Run(after));
+        Graph after = ConstantChannels.Run(graph, hasVectors);
+        Assert.Same(after, ConstantChannels.Run(after, hasVectors));
         var draw = new Draw(77);
         for (int run = 0; run < 4; run++)
         {
