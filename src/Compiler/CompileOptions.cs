@@ -19,7 +19,7 @@ internal enum Preset
     /// <summary>Speed that costs little flash.</summary>
     Balanced,
 
-    /// <summary>Less time, with larger tables, more code and more stack.</summary>
+    /// <summary>Less time, with larger tables, more code, more stack and a larger arena.</summary>
     Speed,
 
     /// <summary>Less flash, and more time.</summary>
@@ -83,6 +83,15 @@ internal sealed record CompileOptions
 
     /// <summary>One method for all layers of a kind, whatever their shapes.</summary>
     public bool SharesKernels => Preset == Preset.Size && !Vectors && Unroll == UnrollPolicy.None;
+
+    /// <summary>Layers that compute over their input do so in longer calls, as far as <see cref="MaxRam"/> allows. With <see cref="Preset.Speed"/> unless set otherwise.</summary>
+    public bool LongCalls
+    {
+        get => _longCalls ?? Preset == Preset.Speed;
+        init => _longCalls = value;
+    }
+
+    private readonly bool? _longCalls;
 
     private readonly bool? _vectors;
 

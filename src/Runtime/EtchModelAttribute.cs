@@ -33,7 +33,7 @@ public enum EtchPreset
     /// <summary>Speed that costs little flash.</summary>
     Balanced,
 
-    /// <summary>Less time, with larger tables, more code and more stack.</summary>
+    /// <summary>Less time, with larger tables, more code, more stack and a larger arena.</summary>
     Speed,
 
     /// <summary>Less flash, and more time.</summary>

@@ -57,7 +57,7 @@ internal static class Program
             foreach ((string kernel, Func<CompileOptions, CompileOptions> choose) in TunedKernels.Kernels)
             {
                 Console.Error.WriteLine($"compiling {file.Name} with {kernel}");
-                var options = choose(new CompileOptions { ClassName = "Model", Streaming = StreamingPolicy.Off, Numerics = numerics });
+                var options = choose(new CompileOptions { ClassName = "Model", Streaming = StreamingPolicy.Off, Numerics = numerics, LongCalls = false });
                 CompiledModel model = Compiler.Compile(ModelFile.Read(file.FullName), options, cancel);
                 foreach (Problem problem in model.Problems) Console.Error.WriteLine($"{file.Name}: {problem.Id}: {problem.Message}");
                 if (!model.Succeeded) return 1;

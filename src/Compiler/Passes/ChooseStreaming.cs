@@ -33,11 +33,12 @@ internal static class ChooseStreaming
 
     public static Schedule Run(Graph graph, IReadOnlyList<Layer> layers, StatePlan state, CompileOptions options)
     {
-        if (options.KeepTensors || options.Streaming == StreamingPolicy.Off) return None(graph, layers, state, options);
-        if (options.Streaming == StreamingPolicy.Smallest) return Within(graph, layers, state, options, null);
-        return options.MaxRam is { } ram
-            ? Within(graph, layers, state, options, ram - MeasureCost.Stack(layers) - state.Bytes)
-            : None(graph, layers, state, options);
+        if (options is { Streaming: StreamingPolicy.Smallest, KeepTensors: false }) return Within(graph, layers, state, options, null);
+        long? arena = options.KeepTensors ? null : options.MaxRam - MeasureCost.Stack(layers) - state.Bytes;
+
+        // Layers in place in longer calls, where the budget holds with them.
+        if (options.LongCalls && None(graph, layers, state, options, RowOverlaps.ManyPixels) is var longer && !(longer.Plan.Bytes > arena)) return longer;
+        return arena is null || options.Streaming == StreamingPolicy.Off ? None(graph, layers, state, options) : Within(graph, layers, state, options, arena);
     }
 
     /// <summary>What a schedule costs; above the RAM budget with what the other ways to run the layers would need.</summary>
@@ -56,10 +57,11 @@ internal static class ChooseStreaming
     }
 
     /// <summary>Each layer by itself.</summary>
-    private static Schedule None(Graph graph, IReadOnlyList<Layer> layers, StatePlan state, CompileOptions options)
+    private static Schedule None(
+        Graph graph, IReadOnlyList<Layer> layers, StatePlan state, CompileOptions options, int pixelsPerCall = RowOverlaps.FewPixels)
     {
         Step[] each = Step.Each(layers);
-        return new Schedule(each, PlanArena.Run(graph, each, state, options));
+        return new Schedule(each, PlanArena.Run(graph, each, state, options, pixelsPerCall));
     }
 
     /// <summary>The schedule that needs at most so much arena at the least cost, or the smallest that there is.</summary>

@@ -47,7 +47,9 @@ internal sealed record ArenaPlan(
 /// </remarks>
 internal static class PlanArena
 {
-    public static ArenaPlan Run(Graph graph, IReadOnlyList<Step> steps, StatePlan state, CompileOptions options)
+    /// <param name="pixelsPerCall">How many pixels a layer that computes over its input does in one call, at least.</param>
+    public static ArenaPlan Run(
+        Graph graph, IReadOnlyList<Step> steps, StatePlan state, CompileOptions options, int pixelsPerCall = RowOverlaps.FewPixels)
     {
         var locations = new Dictionary<int, Location>();
         for (int i = 0; i < graph.Inputs.Count && !options.InArena; i++) locations[graph.Inputs[i]] = new Location(Place.Input, i);
@@ -106,7 +108,7 @@ internal static class PlanArena
             buffers.Add(new Buffer(steps[step].ScratchBytes, sizeof(int), step, step));
         }
 
-        IReadOnlyList<Overlap> possible = options.KeepTensors ? [] : RowOverlaps.Of(graph, steps, bufferOf, buffers);
+        IReadOnlyList<Overlap> possible = options.KeepTensors ? [] : RowOverlaps.Of(graph, steps, bufferOf, buffers, pixelsPerCall);
         (int[] offsets, IReadOnlyList<Overlap> overlaps, bool isOptimal) = Assign(buffers, possible);
         var placed = new PlaceBuffers(buffers, possible);
         int[] live = [.. Enumerable.Range(0, steps.Count).Select(step => step < placed.Need.Count ? placed.Need[step] : 0)];
@@ -121,7 +123,7 @@ internal static class PlanArena
         return new ArenaPlan(locations, placed.Extent(offsets), placed.LowerBound, isOptimal, live)
         {
             InPlace = overlaps.ToDictionary(
-                o => steps[o.Layer].First, o => RowOverlaps.Order(graph, steps[o.Layer].Layers[0], isBackward: offsets[o.Output] > offsets[o.Input])),
+                o => steps[o.Layer].First, o => RowOverlaps.Order(steps[o.Layer].Layers[0], offsets[o.Output] > offsets[o.Input], pixelsPerCall)),
             ScratchAt = steps.Select((_, step) => scratch.TryGetValue(step, out int buffer) ? offsets[buffer] : 0).ToArray(),
         };
     }

@@ -14,10 +14,15 @@ namespace Etch.Passes;
 /// </remarks>
 internal static class RowOverlaps
 {
-    // Calls compute at least so many pixels and rows: kernels take pixels by tiles, depthwise ones two rows at once, and each call prepares weights.
-    private const int PixelsPerCall = 48, LeastRows = 2;
+    /// <summary>Pixels that a call computes at least: so many that it takes little longer than its share, or so many that its cost hardly shows.</summary>
+    /// <remarks>Kernels take pixels by tiles, and each call prepares weights. More pixels keep the output further from the input.</remarks>
+    public const int FewPixels = 48, ManyPixels = 384;
 
-    public static IReadOnlyList<Overlap> Of(Graph graph, IReadOnlyList<Step> steps, IReadOnlyDictionary<int, int> bufferOf, IReadOnlyList<Buffer> buffers)
+    // Depthwise kernels and Winograd's take two rows at once.
+    private const int LeastRows = 2;
+
+    public static IReadOnlyList<Overlap> Of(
+        Graph graph, IReadOnlyList<Step> steps, IReadOnlyDictionary<int, int> bufferOf, IReadOnlyList<Buffer> buffers, int pixelsPerCall)
     {
         var overlaps = new List<Overlap>();
         for (int i = 0; i < steps.Count; i++)
@@ -29,7 +34,7 @@ internal static class RowOverlaps
             bool isWhole = buffers[from].Bytes == graph[layer.Inputs[0]].ByteCount && buffers[to].Bytes == graph[layer.Outputs[0]].ByteCount;
             if (!isWhole || buffers[from].Last != i || buffers[to].First != i) continue;
 
-            (int before, int after) = Distances(graph, layer);
+            (int before, int after) = Distances(graph, layer, pixelsPerCall);
             bool saves = before < buffers[to].Bytes || after < buffers[from].Bytes;
             if (saves) overlaps.Add(new Overlap(i, from, to, before, after));
         }
@@ -37,31 +42,34 @@ internal static class RowOverlaps
         return overlaps;
     }
 
-    /// <summary>Bytes that input and output of a layer can share where the input dies there.</summary>
+    /// <summary>Bytes that input and output of a layer can share where the input dies there, with calls of few pixels.</summary>
     public static long Saved(Graph graph, Layer layer)
     {
         if (Window(layer) is null || layer.Inputs.Count != 1 || layer.Outputs.Count != 1) return 0;
         long input = graph[graph.Root(layer.Inputs[0])].ByteCount, output = graph[graph.Root(layer.Outputs[0])].ByteCount;
         if (input != graph[layer.Inputs[0]].ByteCount || output != graph[layer.Outputs[0]].ByteCount) return 0;
-        (int before, int after) = Distances(graph, layer);
+        (int before, int after) = Distances(graph, layer, FewPixels);
         long union = Math.Min(Math.Max(output, Math.Min(before, output) + input), Math.Max(input, Math.Min(after, input) + output));
         return input + output - union;
     }
 
     /// <summary>How a layer is called whose output lies over its input.</summary>
-    public static RowOrder Order(Graph graph, Layer layer, bool isBackward) => new(RowsPerCall(Window(layer)!), isBackward);
+    public static RowOrder Order(Layer layer, bool isBackward, int pixelsPerCall) => new(RowsPerCall(Window(layer)!, pixelsPerCall), isBackward);
 
     // The window of a layer that is called once for one image, else null.
     private static Window2D? Window(Layer layer) => layer.Kernel.Batch == 1 ? layer.Kernel.RowWindow : null;
 
-    private static int RowsPerCall(Window2D window) => 
-        Math.Min(window.OutputHeight, Math.Max(LeastRows, (PixelsPerCall + window.OutputWidth - 1) / window.OutputWidth));
+    private static int RowsPerCall(Window2D window, int pixelsPerCall)
+    {
+        int rows = Math.Max(LeastRows, (pixelsPerCall + window.OutputWidth - 1) / window.OutputWidth);
+        return Math.Min(window.OutputHeight, pixelsPerCall == ManyPixels ? (rows + LeastRows - 1) / LeastRows * LeastRows : rows);
+    }
 
-    private static (int Before, int After) Distances(Graph graph, Layer layer)
+    private static (int Before, int After) Distances(Graph graph, Layer layer, int pixelsPerCall)
     {
         Window2D window = Window(layer)!;
         long inputRow = graph[layer.Inputs[0]].ByteCount / window.InputHeight, outputRow = graph[layer.Outputs[0]].ByteCount / window.OutputHeight;
-        int rows = RowsPerCall(window);
+        int rows = RowsPerCall(window, pixelsPerCall);
         long before = 0, after = 0;
         for (int begin = 0; begin < window.OutputHeight; begin += rows)
         {

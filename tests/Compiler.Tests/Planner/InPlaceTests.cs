@@ -42,6 +42,30 @@ public sealed class InPlaceTests
         Plans.AssertSound(model);
     }
 
+    // Two rows of 32 pixels are a call with 48 pixels at least, twelve rows one with 384. A 3×3 window reads one row up besides.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Speed_makes_longer_calls_as_far_as_the_budget_has_the_bytes(bool isOff)
+    {
+        byte[] file = Three(3, 1, 4, 4, side: 32);
+        CompiledModel At(Preset preset, long? ram) => Compile(file, o => o with { Preset = preset, MaxRam = ram, Streaming = isOff ? StreamingPolicy.Off : StreamingPolicy.Auto });
+        void Check(CompiledModel model, int bytes, int rows)
+        {
+            Assert.Equal(bytes, model.Plan.Bytes);
+            Assert.Equal(rows, Assert.Single(model.Plan.InPlace).Value.RowsPerCall);
+            Assert.All(model.Steps, step => Assert.Null(step.Rows));
+            Plans.AssertSound(model);
+        }
+
+        const int Image = 32 * 32 * 4, Row = 32 * 4;
+        CompiledModel longer = At(Preset.Speed, null);
+        Check(longer, Image + (13 * Row), 12);
+        Check(At(Preset.Speed, longer.Cost.Ram), Image + (13 * Row), 12);
+        Check(At(Preset.Speed, longer.Cost.Ram - 1), Image + (3 * Row), 2);
+        Check(At(Preset.Balanced, null), Image + (3 * Row), 2);
+    }
+
     [Fact]
     public void Nothing_is_in_place_that_gains_nothing()
     {
@@ -57,19 +81,21 @@ public sealed class InPlaceTests
         Assert.Equal(Compile(file).Plan.Locations.OrderBy(pair => pair.Key), Compile(file).Plan.Locations.OrderBy(pair => pair.Key));
     }
 
-    private static CompiledModel Compile(byte[] file)
+    private static CompiledModel Compile(byte[] file) => Compile(file, o => o);
+
+    private static CompiledModel Compile(byte[] file, Func<CompileOptions, CompileOptions> options)
     {
-        CompiledModel model = Compiler.Compile(new ModelFile("rows.tflite", file), new CompileOptions { ClassName = "Rows" }, CancellationToken.None);
+        CompiledModel model = Compiler.Compile(new ModelFile("rows.tflite", file), options(new CompileOptions { ClassName = "Rows" }), CancellationToken.None);
         Assert.True(model.Succeeded, string.Join("\n", model.Problems));
         return model;
     }
 
-    // Three convolutions on a 16 × 16 image: pointwise, the one in question, and one to a single number each pixel.
-    private static byte[] Three(int size, int stride, int channels, int outputs, bool tail = false)
+    // Three convolutions on a square image: pointwise, the one in question, and one to a single number each pixel.
+    private static byte[] Three(int size, int stride, int channels, int outputs, bool tail = false, int side = 16)
     {
         var b = new TfliteBuilder();
-        int left = 16 / stride;
-        int x = b.Int8("x", [1, 16, 16, 1], 1, 0), h = b.Int8("h", [1, 16, 16, channels], 8, 0), i = b.Int8("i", [1, left, left, outputs], 64, 0);
+        int left = side / stride;
+        int x = b.Int8("x", [1, side, side, 1], 1, 0), h = b.Int8("h", [1, side, side, channels], 8, 0), i = b.Int8("i", [1, left, left, outputs], 64, 0);
         Convolve(b, x, h, 1, channels, 1, 1);
         Convolve(b, h, i, channels, outputs, size, stride);
         int from = i, depth = outputs;
