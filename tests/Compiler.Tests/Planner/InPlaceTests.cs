@@ -26,6 +26,16 @@ public sealed class InPlaceTests
         Assert.Contains(orders, order => order.RowsPerCall > 1);
     }
 
+    [Fact]
+    public void Longer_calls_agree_with_the_reference()
+    {
+        var draw = new Draw(952);
+        byte[][] files = [.. Enumerable.Range(0, 120).Select(_ => Chain(draw)).Where(file => Compile(file, o => o with { LongCalls = true }).Plan.InPlace.Count > 0)];
+        Assert.InRange(files.Length, 10, 120);
+        Agreement.Compare(
+            "LongCalls", files, [.. files.Select((file, i) => (i, "longer calls", Agreement.Compile("LongCalls", file, i, 0, o => o with { LongCalls = true })))], isChecked: false);
+    }
+
     // Three rows of 16 pixels are a call, which writes three rows. A 3×3 window reads one row up besides. Rows that get wider catch up
     // with the last row, which is a call of its own. What shrinks fits inside its input.
     [Theory]
