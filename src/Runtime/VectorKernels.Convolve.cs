@@ -29,28 +29,41 @@ public static partial class VectorKernels
     /// <param name="min">The smallest stored output.</param>
     /// <param name="max">The largest stored output.</param>
     /// <param name="hasLeft">Shifts are those of TFLite, left where above 0 and else right, after which accumulators are below 2^30 still.</param>
+    /// <param name="byteBias">For the pixels of a pointwise convolution as bytes: <paramref name="bias"/> less 128 times the sum of the channel's weights.</param>
+    /// <param name="safe">
+    /// With <paramref name="byteBias"/>, a bit for each four taps of a block of channels, each block beginning with a byte: 1 where no pair of taps of
+    /// any channel leaves 16 bits, whatever the bytes are. There is a multiple of four taps.
+    /// </param>
     public static void Convolve(
         ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
         ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> right, int zeroPoint, int min, int max,
-        bool hasLeft = false) =>
-        Convolve(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, new Requantization(multiplier, right, zeroPoint, min, max, hasLeft));
+        bool hasLeft = false, ReadOnlySpan<int> byteBias = default, ReadOnlySpan<sbyte> safe = default) =>
+        Convolve(
+            input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, byteBias, safe,
+            new Requantization(multiplier, right, zeroPoint, min, max, hasLeft));
 
     /// <summary>The same with factors in single precision, as XNNPACK has them: above 0 and below 256, one for all channels, or one each, padded.</summary>
-    /// <inheritdoc cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int, bool)"/>
+    /// <inheritdoc cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int, bool, ReadOnlySpan{int}, ReadOnlySpan{sbyte})"/>
     public static void Convolve(
         ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
-        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<float> scale, int zeroPoint, int min, int max) =>
-        Convolve(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, new Requantization(scale, zeroPoint, min, max));
+        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<float> scale, int zeroPoint, int min, int max,
+        ReadOnlySpan<int> byteBias = default, ReadOnlySpan<sbyte> safe = default) =>
+        Convolve(
+            input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, byteBias, safe, new Requantization(scale, zeroPoint, min, max));
 
     private static void Convolve(
         ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
-        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, in Requantization requantization)
+        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<int> byteBias, ReadOnlySpan<sbyte> safe, in Requantization requantization)
     {
         bool isOneRow = shape.IsOneRow(rowEnd - rowBegin, rowBegin, inputTop, out ConvolutionShape row);
         if (AdvSimd.Arm64.IsSupported)
         {
             if (isOneRow) ConvolveRowsArm(input, 0, output, 0, 1, row, outside, channels, filter, bias, requantization);
             else ConvolveRowsArm(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, requantization);
+        }
+        else if (isOneRow && PaysBytes(safe, row, channels))
+        {
+            ConvolveRowBytes(input, output, row, outside, channels, filter, byteBias, safe, requantization);
         }
         else if (isOneRow)
         {
@@ -183,6 +196,13 @@ public static partial class VectorKernels
     // All pixels of sixteen channels. What is left of a tile is computed as part of a tile that ends with the last pixel.
     private static void Sum16<TFactor>(in Block block, int pixels)
     {
+        if (block.IsOfBytes)
+        {
+            if (pixels < 4) Tiles1x16Bytes<TFactor>(block, pixels);
+            else Tiles12x16Bytes<TFactor>(block, pixels);
+            return;
+        }
+
         int done = pixels / 12 * 12;
         if (done > 0) Tiles12x16<TFactor>(block, 0, done);
         if (pixels - done > 8 && done > 0)
@@ -216,6 +236,14 @@ public static partial class VectorKernels
     // All pixels of eight channels.
     private static void Sum8<TFactor>(in Block block, int pixels)
     {
+        if (block.IsOfBytes)
+        {
+            if (!Avx2.IsSupported) Tiles4x4x2Bytes(block, pixels);
+            else if (pixels < 4) Tiles1x8Bytes<TFactor>(block, pixels);
+            else Tiles12x8Bytes<TFactor>(block, pixels);
+            return;
+        }
+
         if (!Avx2.IsSupported)
         {
             if (pixels >= 4) Tiles4x4x2(block, 0, pixels / 4 * 4);
@@ -789,8 +817,13 @@ public static partial class VectorKernels
     /// <summary>A block of 16 or 8 output channels and the widened windows that they are computed from.</summary>
     private ref struct Block
     {
-        /// <summary>The first tap of the first window: int16, doubled.</summary>
+        /// <summary>The first tap of the first window: int16, doubled; or bytes, moved by 128.</summary>
         public ref byte Input;
+
+        public bool IsOfBytes;
+
+        /// <summary>Of bytes, a bit for each four taps.</summary>
+        public ref sbyte Safe;
 
         /// <summary>The weights of the block's first pair of taps.</summary>
         public ref sbyte Filter;

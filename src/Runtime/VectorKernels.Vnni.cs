@@ -94,23 +94,6 @@ public static partial class VectorKernels
         }
     }
 
-    // As WidenRow: the pixels of row y under the windows, each value plus 128.
-    private static void ShiftRow(ReadOnlySpan<sbyte> input, int inputTop, int y, int begin, int columns, in ConvolutionShape shape, sbyte outside, Span<byte> shifted)
-    {
-        ReadOnlySpan<sbyte> inside = RowInside(input, inputTop, y, begin, columns, shape, out int at);
-        shifted.Slice(0, at).Fill((byte)(outside + 128));
-        shifted.Slice(at + inside.Length).Fill((byte)(outside + 128));
-        ref sbyte source = ref MemoryMarshal.GetReference(inside);
-        ref byte target = ref MemoryMarshal.GetReference(shifted.Slice(at));
-        int i = 0;
-        for (; i <= inside.Length - 32; i += 32)
-        {
-            Avx2.Xor(Vector256.LoadUnsafe(ref source, (nuint)i).AsByte(), Vector256.Create((byte)128)).StoreUnsafe(ref target, (nuint)i);
-        }
-
-        for (; i < inside.Length; i++) Unsafe.Add(ref target, i) = (byte)(Unsafe.Add(ref source, i) + 128);
-    }
-
     // Sixteen channels of tiles of six pixels.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tiles6x16Vnni<TFactor>(in Block block, int first, int end)

@@ -18,6 +18,12 @@ namespace Etch;
 /// than the interior. Values are doubled while they are widened: the high half of (2·acc)·multiplier is what gemmlowp's
 /// SaturatingRoundingDoublingHighMul takes from acc·multiplier.
 /// </para>
+/// <para>
+/// Pixels of a pointwise convolution may stay bytes, a = q + 128 from 0 to 255: Σ q·w + b = Σ a·w + (b − 128·Σ w). One instruction (pmaddubsw)
+/// multiplies two of them by weights and adds the products in 16 bits, where they saturate; a second one adds two such sums and doubles them. Two
+/// weights never saturate if what is positive of them makes at most 128 and what is negative at least −128: 128 · 255 is below 2^15. The compiler
+/// proves that for all channels of a block and four taps at a time; where it cannot, the bytes are widened on the way.
+/// </para>
 /// </remarks>
 [SkipLocalsInit]
 public static partial class VectorKernels

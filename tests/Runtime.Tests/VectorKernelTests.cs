@@ -27,6 +27,11 @@ public sealed class VectorKernelTests
     [InlineData(3, 700, 20, 3, 3, 8, 8)]
     [InlineData(40, 60, 8, 3, 3, 5, 11)]
     [InlineData(20, 2, 3, 3, 3, 4, 4)]
+    [InlineData(1, 1, 132, 1, 1, 20, 33)]
+    [InlineData(30, 1, 8, 4, 1, 48, 7)]
+    [InlineData(3, 3, 32, 1, 1, 16, 5)]
+    [InlineData(2, 90, 24, 1, 1, 16, 8)]
+    [InlineData(6, 13, 16, 1, 1, 40, 24)]
     public void Convolutions_are_the_plain_sums(int height, int width, int inputs, int filterHeight, int filterWidth, int channels, int lessChannels)
     {
         if (!VectorKernels.IsSupported) return;
@@ -36,8 +41,11 @@ public sealed class VectorKernelTests
             int outputs = seed % 2 == 0 ? channels : lessChannels;
             Geometry g = Geometry.Draw(random, height, width, inputs, filterHeight, filterWidth);
             sbyte[] input = Bytes(random, g.InputRows * width * inputs);
-            sbyte[] weights = Bytes(random, outputs * filterHeight * filterWidth * inputs);
+            bool isOfBytes = filterWidth * inputs % 4 == 0 && seed % 3 > 0;
+            int count = outputs * filterHeight * filterWidth * inputs;
+            sbyte[] weights = isOfBytes ? Pairs(random, count, unsafeOf: seed % 3 == 1 ? 40 : 1000) : Bytes(random, count), safe = isOfBytes ? Safe(weights, outputs) : [];
             var layer = new Layer(random, outputs, isOne: seed % 4 == 0);
+            int[] byteBias = isOfBytes ? LessSums(layer.Bias, weights, outputs) : [];
             sbyte outside = (sbyte)random.Next(-128, 128);
 
             sbyte[] expected = new sbyte[g.OutputRows * g.Shape.OutputWidth * outputs];
@@ -55,19 +63,19 @@ public sealed class VectorKernelTests
             sbyte[] actual = new sbyte[expected.Length];
             VectorKernels.Convolve(
                 input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, Pack(weights, outputs, filterHeight, filterWidth * inputs),
-                layer.Bias, layer.Multiplier, layer.Right, layer.ZeroPoint, layer.Min, layer.Max);
+                layer.Bias, layer.Multiplier, layer.Right, layer.ZeroPoint, layer.Min, layer.Max, byteBias: byteBias, safe: safe);
             Assert.Equal(expected, actual);
 
             g.Expect(expected, outputs, (y, x, c) => layer.StoreShifted(Sum(y, x, c), c));
             VectorKernels.Convolve(
                 input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, Pack(weights, outputs, filterHeight, filterWidth * inputs),
-                layer.Bias, layer.Multiplier, layer.Shift, layer.ZeroPoint, layer.Min, layer.Max, hasLeft: true);
+                layer.Bias, layer.Multiplier, layer.Shift, layer.ZeroPoint, layer.Min, layer.Max, hasLeft: true, byteBias, safe);
             Assert.Equal(expected, actual);
 
             g.Expect(expected, outputs, (y, x, c) => layer.StoreSingle(Sum(y, x, c), c));
             VectorKernels.Convolve(
                 input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, Pack(weights, outputs, filterHeight, filterWidth * inputs),
-                layer.Bias, layer.Scale, layer.ZeroPoint, layer.Min, layer.Max);
+                layer.Bias, layer.Scale, layer.ZeroPoint, layer.Min, layer.Max, byteBias, safe);
             Assert.Equal(expected, actual);
         }
     }
@@ -556,6 +564,51 @@ public sealed class VectorKernelTests
         1 => sbyte.MaxValue,
         _ => (sbyte)random.Next(-128, 128),
     })];
+
+    // Weights of which most pairs are just safe and a few just not: what is positive makes 128 or 129, or what is negative.
+    private static sbyte[] Pairs(Random random, int count, int unsafeOf)
+    {
+        sbyte[] weights = Bytes(random, count);
+        for (int i = 0; i + 1 < count; i += 2)
+        {
+            int w = random.Next(1, 128), sign = random.Next(2) == 0 ? 1 : -1, sum = random.Next(unsafeOf) == 0 ? 129 : 128;
+            if (random.Next(2 * unsafeOf) == 0) continue;
+            weights[i] = (sbyte)(sign * w);
+            weights[i + 1] = (sbyte)(sign * (sum - w));
+            if (random.Next(4) == 0) weights[i + 1] = (sbyte)-weights[i];
+        }
+
+        return weights;
+    }
+
+    // A bit for four taps of a block of channels: no pair of them leaves 16 bits with any bytes. Filter rows follow each other without a gap.
+    private static sbyte[] Safe(sbyte[] weights, int channels)
+    {
+        int taps = weights.Length / channels, bytes = ((taps / 4) + 7) / 8;
+        sbyte[] safe = new sbyte[(channels + 15) / 16 * bytes];
+        for (int quad = 0; quad < taps / 4; quad++)
+        for (int first = 0; first < channels; first += 16)
+        {
+            bool isSafe = true;
+            for (int c = first; c < Math.Min(first + 16, channels); c++)
+            for (int i = 4 * quad; i < (4 * quad) + 4; i += 2)
+            {
+                int a = weights[(c * taps) + i], b = weights[(c * taps) + i + 1];
+                int most = 255 * (Math.Max(a, 0) + Math.Max(b, 0)), least = 255 * (Math.Min(a, 0) + Math.Min(b, 0));
+                isSafe &= most <= short.MaxValue && least >= short.MinValue;
+            }
+
+            if (isSafe) safe[(first / 16 * bytes) + (quad / 8)] |= (sbyte)(1 << (quad % 8));
+        }
+
+        return safe;
+    }
+
+    private static int[] LessSums(int[] bias, sbyte[] weights, int channels)
+    {
+        int taps = weights.Length / channels;
+        return [.. bias.Select((b, c) => c < channels ? b - (128 * weights.Skip(c * taps).Take(taps).Sum(w => w)) : b)];
+    }
 
     private sealed class Layer
     {

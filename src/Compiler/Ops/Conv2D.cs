@@ -143,6 +143,7 @@ internal sealed record Conv2D : Op
             IsUnchecked = options.CheckOverflow,
         };
         if (dots.IsWinograd) tables.Add(WinogradFilter.Transform(filter, outputs, depth));
+        else dots = dots.WithBytes(filter, bias, options, tables);
         var kernel = new Conv2DKernel(input.Shape[0], rowLoop, dots);
         return new Layer(op, kernel, new[] { op.Inputs[0] }, tables.ToArray());
     }
@@ -163,7 +164,7 @@ internal sealed record Conv2D : Op
 
         public override void Emit(CodeWriter w, string method)
         {
-            Windows.Emit(w, method, Dots.RowParameters, Dots.Output.Arguments, rows => Dots.EmitVectorCall(w, rows));
+            Windows.Emit(w, method, Dots.CallParameters, Dots.Output.Arguments, rows => Dots.EmitVectorCall(w, rows));
             w.Line();
             Dots.Emit(w, method);
         }

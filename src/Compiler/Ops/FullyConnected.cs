@@ -113,7 +113,7 @@ internal sealed record FullyConnected : Op
         ElementType filterType = tables[0].Type;
         Requantization requantization = Requantization.Of(multipliers, bias, bounds, isWide, output, range, tables, PairLayout.Pad);
         (int unroll, bool unrollRows) = DotProducts.ChooseUnrolling(1, depth, units, options);
-        var kernel = new FullyConnectedKernel(rows, new DotProducts
+        var dots = new DotProducts
         {
             Rows = 1,
             RowLength = depth,
@@ -126,7 +126,8 @@ internal sealed record FullyConnected : Op
             FilterType = filterType,
             Output = requantization,
             IsUnchecked = options.CheckOverflow,
-        });
+        };
+        var kernel = new FullyConnectedKernel(rows, dots.WithBytes(weights, bias, options, tables));
         return new Layer(this, kernel, new[] { Inputs[0] }, tables.ToArray());
     }
 
@@ -143,7 +144,7 @@ internal sealed record FullyConnected : Op
         public override void Emit(CodeWriter w, string method)
         {
             string element = Dots.Output.Type.Keyword();
-            using (w.Method(method, $"ReadOnlySpan<{element}> input, Span<{element}> output", Dots.Parameters))
+            using (w.Method(method, $"ReadOnlySpan<{element}> input, Span<{element}> output", Dots.CallParameters))
             {
                 Dots.EmitVectorCall(w, "input, 0, output, 0, 1");
                 w.Line($"{method}_Run(input.Slice(0, {InputRows * Dots.RowLength}), 0, output.Slice(0, {InputRows * Dots.Outputs}), {Dots.Output.Arguments});");
