@@ -9,14 +9,42 @@ namespace Etch;
 // Fully connected layers and pointwise convolutions that multiply bytes: two products of an unsigned and a signed byte into one int16 (pmaddubsw).
 public static partial class VectorKernels
 {
-    // Not where AVX-VNNI does it, nor for a few pixels with 128 bits, which has tiles of four only.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool PaysBytes(ReadOnlySpan<sbyte> safe, in ConvolutionShape shape, int channels)
+    /// <summary>
+    /// As <see cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int, bool)"/>, for pointwise convolutions and fully connected layers, whose pixels may stay bytes. Filter rows have a multiple of four taps.
+    /// </summary>
+    /// <remarks>
+    /// byteBias is the bias less 128 times the sum of the channel's weights; padded. safe has a bit for each four taps of a block of channels, each block
+    /// beginning with a byte: 1 where no pair of taps of any channel leaves 16 bits, whatever the bytes are.
+    /// </remarks>
+    /// <inheritdoc cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int, bool)"/>
+    public static void ConvolveBytes(
+        ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
+        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> byteBias, ReadOnlySpan<sbyte> safe, ReadOnlySpan<int> bias, ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> right,
+        int zeroPoint, int min, int max, bool hasLeft = false) =>
+        ConvolveBytes(
+            input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, byteBias, safe, bias,
+            new Requantization(multiplier, right, zeroPoint, min, max, hasLeft));
+
+    /// <summary>The same with factors in single precision, as XNNPACK has them: above 0 and below 256, one for all channels, or one each, padded.</summary>
+    /// <inheritdoc cref="ConvolveBytes(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int, bool)"/>
+    public static void ConvolveBytes(
+        ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
+        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> byteBias, ReadOnlySpan<sbyte> safe, ReadOnlySpan<int> bias, ReadOnlySpan<float> scale, int zeroPoint, int min, int max) =>
+        ConvolveBytes(
+            input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, byteBias, safe, bias, new Requantization(scale, zeroPoint, min, max));
+
+    // Words on Arm64, where AVX-VNNI multiplies bytes, and for a few pixels with 128 bits, which has tiles of four only.
+    private static void ConvolveBytes(
+        ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
+        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> byteBias, ReadOnlySpan<sbyte> safe, ReadOnlySpan<int> bias, in Requantization requantization)
     {
+        bool isOneRow = shape.IsOneRow(rowEnd - rowBegin, rowBegin, inputTop, out ConvolutionShape row);
+        bool hasBytes = isOneRow && (Avx2.IsSupported || (Sse41.IsSupported && row.OutputWidth >= 4));
 #if NET9_0_OR_GREATER
-        if (HasVnni(shape, channels)) return false;
+        hasBytes = hasBytes && !HasVnni(row, channels);
 #endif
-        return !safe.IsEmpty && (Avx2.IsSupported || shape.OutputWidth >= 4);
+        if (hasBytes) ConvolveRowBytes(input, output, row, outside, channels, filter, byteBias, safe, requantization);
+        else Convolve(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, requantization);
     }
 
     // As ConvolveRows, of an image of one row; q + 128 takes the place of q, and 128 · Σ w has left the bias.
@@ -33,7 +61,6 @@ public static partial class VectorKernels
         block.Pairs = taps / 2;
         block.PixelBytes = shape.StrideX * shape.InputChannels;
         block.OutputStep = channels;
-        block.IsOfBytes = true;
         for (int x = 0; x < shape.OutputWidth; x += most)
         {
             int pixels = Math.Min(most, shape.OutputWidth - x), columns = shape.Columns(pixels);
@@ -42,9 +69,43 @@ public static partial class VectorKernels
             for (int oc = 0; oc < channels; oc += 16)
             {
                 block.Safe = ref MemoryMarshal.GetReference(safe.Slice(oc / 16 * bits, bits));
-                Sum(ref block, filter, byteBias, taps, oc, channels, stored, pixels);
+                SumBytes(ref block, filter, byteBias, taps, oc, channels, stored, pixels);
             }
         }
+    }
+
+    // As Sum.
+    private static void SumBytes(ref Block block, ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, int taps, int oc, int channels, Span<sbyte> stored, int pixels)
+    {
+        if (Begin(ref block, filter, bias, taps, oc, channels, stored) == 16 && Avx512BW.IsSupported)
+        {
+            if (block.Output.IsSingle) Sum16Bytes<float>(block, pixels);
+            else if (block.Output.HasLeft) Sum16Bytes<long>(block, pixels);
+            else Sum16Bytes<int>(block, pixels);
+            return;
+        }
+
+        for (int lanes = block.Stored; lanes > 0; lanes -= 8)
+        {
+            block.Stored = Math.Min(8, lanes);
+            if (!Avx2.IsSupported) Tiles4x4x2Bytes(block, pixels);
+            else if (block.Output.IsSingle) Sum8Bytes<float>(block, pixels);
+            else if (block.Output.HasLeft) Sum8Bytes<long>(block, pixels);
+            else Sum8Bytes<int>(block, pixels);
+            NextEight(ref block);
+        }
+    }
+
+    private static void Sum16Bytes<TFactor>(in Block block, int pixels)
+    {
+        if (pixels < 4) Tiles1x16Bytes<TFactor>(block, pixels);
+        else Tiles12x16Bytes<TFactor>(block, pixels);
+    }
+
+    private static void Sum8Bytes<TFactor>(in Block block, int pixels)
+    {
+        if (pixels < 4) Tiles1x8Bytes<TFactor>(block, pixels);
+        else Tiles12x8Bytes<TFactor>(block, pixels);
     }
 
     // As WidenRow: the pixels of row y under the windows, each value plus 128, which changes its first bit.

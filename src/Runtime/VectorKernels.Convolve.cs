@@ -29,41 +29,28 @@ public static partial class VectorKernels
     /// <param name="min">The smallest stored output.</param>
     /// <param name="max">The largest stored output.</param>
     /// <param name="hasLeft">Shifts are those of TFLite, left where above 0 and else right, after which accumulators are below 2^30 still.</param>
-    /// <param name="byteBias">For the pixels of a pointwise convolution as bytes: <paramref name="bias"/> less 128 times the sum of the channel's weights.</param>
-    /// <param name="safe">
-    /// With <paramref name="byteBias"/>, a bit for each four taps of a block of channels, each block beginning with a byte: 1 where no pair of taps of
-    /// any channel leaves 16 bits, whatever the bytes are. There is a multiple of four taps.
-    /// </param>
     public static void Convolve(
         ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
         ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> right, int zeroPoint, int min, int max,
-        bool hasLeft = false, ReadOnlySpan<int> byteBias = default, ReadOnlySpan<sbyte> safe = default) =>
-        Convolve(
-            input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, byteBias, safe,
-            new Requantization(multiplier, right, zeroPoint, min, max, hasLeft));
+        bool hasLeft = false) =>
+        Convolve(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, new Requantization(multiplier, right, zeroPoint, min, max, hasLeft));
 
     /// <summary>The same with factors in single precision, as XNNPACK has them: above 0 and below 256, one for all channels, or one each, padded.</summary>
-    /// <inheritdoc cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int, bool, ReadOnlySpan{int}, ReadOnlySpan{sbyte})"/>
+    /// <inheritdoc cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int, bool)"/>
     public static void Convolve(
         ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
-        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<float> scale, int zeroPoint, int min, int max,
-        ReadOnlySpan<int> byteBias = default, ReadOnlySpan<sbyte> safe = default) =>
-        Convolve(
-            input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, byteBias, safe, new Requantization(scale, zeroPoint, min, max));
+        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<float> scale, int zeroPoint, int min, int max) =>
+        Convolve(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, new Requantization(scale, zeroPoint, min, max));
 
     private static void Convolve(
         ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
-        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, ReadOnlySpan<int> byteBias, ReadOnlySpan<sbyte> safe, in Requantization requantization)
+        ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, in Requantization requantization)
     {
         bool isOneRow = shape.IsOneRow(rowEnd - rowBegin, rowBegin, inputTop, out ConvolutionShape row);
         if (AdvSimd.Arm64.IsSupported)
         {
             if (isOneRow) ConvolveRowsArm(input, 0, output, 0, 1, row, outside, channels, filter, bias, requantization);
             else ConvolveRowsArm(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, requantization);
-        }
-        else if (isOneRow && PaysBytes(safe, row, channels))
-        {
-            ConvolveRowBytes(input, output, row, outside, channels, filter, byteBias, safe, requantization);
         }
         else if (isOneRow)
         {
@@ -165,14 +152,7 @@ public static partial class VectorKernels
     // The channels from oc on that make a block, of a run of pixels. The slices here keep the tiles inside.
     private static void Sum(ref Block block, ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, int taps, int oc, int channels, Span<sbyte> stored, int pixels)
     {
-        int width = channels - oc > 8 ? 16 : 8;
-        block.First = ref stored[oc];
-        block.Filter = ref MemoryMarshal.GetReference(filter.Slice(oc * taps, width * taps));
-        block.Bias = ref MemoryMarshal.GetReference(bias.Slice(oc, width));
-        block.Channel = oc;
-        block.PairBytes = 2 * width;
-        block.Stored = Math.Min(width, channels - oc);
-        if (width == 16 && Avx512BW.IsSupported)
+        if (Begin(ref block, filter, bias, taps, oc, channels, stored) == 16 && Avx512BW.IsSupported)
         {
             if (block.Output.IsSingle) Sum16<float>(block, pixels);
             else if (block.Output.HasLeft) Sum16<long>(block, pixels);
@@ -186,23 +166,36 @@ public static partial class VectorKernels
             if (block.Output.IsSingle) Sum8<float>(block, pixels);
             else if (block.Output.HasLeft) Sum8<long>(block, pixels);
             else Sum8<int>(block, pixels);
-            block.First = ref Unsafe.Add(ref block.First, 8);
-            block.Filter = ref Unsafe.Add(ref block.Filter, 16);
-            block.Bias = ref Unsafe.Add(ref block.Bias, 8);
-            block.Channel += 8;
+            NextEight(ref block);
         }
+    }
+
+    // Sets the block to the channels from oc on; its width, 16 or 8.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Begin(ref Block block, ReadOnlySpan<sbyte> filter, ReadOnlySpan<int> bias, int taps, int oc, int channels, Span<sbyte> stored)
+    {
+        int width = channels - oc > 8 ? 16 : 8;
+        block.First = ref stored[oc];
+        block.Filter = ref MemoryMarshal.GetReference(filter.Slice(oc * taps, width * taps));
+        block.Bias = ref MemoryMarshal.GetReference(bias.Slice(oc, width));
+        block.Channel = oc;
+        block.PairBytes = 2 * width;
+        block.Stored = Math.Min(width, channels - oc);
+        return width;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void NextEight(ref Block block)
+    {
+        block.First = ref Unsafe.Add(ref block.First, 8);
+        block.Filter = ref Unsafe.Add(ref block.Filter, 16);
+        block.Bias = ref Unsafe.Add(ref block.Bias, 8);
+        block.Channel += 8;
     }
 
     // All pixels of sixteen channels. What is left of a tile is computed as part of a tile that ends with the last pixel.
     private static void Sum16<TFactor>(in Block block, int pixels)
     {
-        if (block.IsOfBytes)
-        {
-            if (pixels < 4) Tiles1x16Bytes<TFactor>(block, pixels);
-            else Tiles12x16Bytes<TFactor>(block, pixels);
-            return;
-        }
-
         int done = pixels / 12 * 12;
         if (done > 0) Tiles12x16<TFactor>(block, 0, done);
         if (pixels - done > 8 && done > 0)
@@ -236,14 +229,6 @@ public static partial class VectorKernels
     // All pixels of eight channels.
     private static void Sum8<TFactor>(in Block block, int pixels)
     {
-        if (block.IsOfBytes)
-        {
-            if (!Avx2.IsSupported) Tiles4x4x2Bytes(block, pixels);
-            else if (pixels < 4) Tiles1x8Bytes<TFactor>(block, pixels);
-            else Tiles12x8Bytes<TFactor>(block, pixels);
-            return;
-        }
-
         if (!Avx2.IsSupported)
         {
             if (pixels >= 4) Tiles4x4x2(block, 0, pixels / 4 * 4);
@@ -819,8 +804,6 @@ public static partial class VectorKernels
     {
         /// <summary>The first tap of the first window: int16, doubled; or bytes, moved by 128.</summary>
         public ref byte Input;
-
-        public bool IsOfBytes;
 
         /// <summary>Of bytes, a bit for each four taps.</summary>
         public ref sbyte Safe;

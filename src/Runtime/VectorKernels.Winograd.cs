@@ -9,7 +9,7 @@ namespace Etch;
 public static partial class VectorKernels
 {
     /// <summary>
-    /// As <see cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int, bool, ReadOnlySpan{int}, ReadOnlySpan{sbyte})"/>, for windows of 3×3 and stride 1, with 16 multiplications where that takes 36: Winograd's F(2×2, 3×3) on integers.
+    /// As <see cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int, bool)"/>, for windows of 3×3 and stride 1, with 16 multiplications where that takes 36: Winograd's F(2×2, 3×3) on integers.
     /// </summary>
     /// <remarks>
     /// Two rows and two columns of outputs make a tile, which sees 4×4 pixels d of each input channel. With g the filter,
@@ -22,7 +22,7 @@ public static partial class VectorKernels
     /// tile, row by row, and each pair of input channels, the two weights of each output channel side by side.
     /// </para>
     /// </remarks>
-    /// <inheritdoc cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int, bool, ReadOnlySpan{int}, ReadOnlySpan{sbyte})"/>
+    /// <inheritdoc cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int, bool)"/>
     public static void ConvolveWinograd(
         ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
         ReadOnlySpan<sbyte> filter, ReadOnlySpan<short> transformed, ReadOnlySpan<int> bias, ReadOnlySpan<int> multiplier, ReadOnlySpan<sbyte> right,
@@ -30,7 +30,7 @@ public static partial class VectorKernels
         ConvolveWinograd(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, transformed, bias, new Requantization(multiplier, right, zeroPoint, min, max, hasLeft));
 
     /// <summary>The same with factors in single precision, as XNNPACK has them: above 0 and below 256, one for all channels, or one each, padded.</summary>
-    /// <inheritdoc cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int, bool, ReadOnlySpan{int}, ReadOnlySpan{sbyte})"/>
+    /// <inheritdoc cref="Convolve(ReadOnlySpan{sbyte}, int, Span{sbyte}, int, int, in ConvolutionShape, sbyte, int, ReadOnlySpan{sbyte}, ReadOnlySpan{int}, ReadOnlySpan{int}, ReadOnlySpan{sbyte}, int, int, int, bool)"/>
     public static void ConvolveWinograd(
         ReadOnlySpan<sbyte> input, int inputTop, Span<sbyte> output, int rowBegin, int rowEnd, in ConvolutionShape shape, sbyte outside, int channels,
         ReadOnlySpan<sbyte> filter, ReadOnlySpan<short> transformed, ReadOnlySpan<int> bias, ReadOnlySpan<float> scale, int zeroPoint, int min, int max) =>
@@ -42,7 +42,7 @@ public static partial class VectorKernels
     {
         if (!Sse41.IsSupported || !shape.HasWinograd(channels) || !shape.PaysWinograd(rowEnd - rowBegin) || IsDirectFaster(shape, channels))
         {
-            Convolve(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, default, default, requantization);
+            Convolve(input, inputTop, output, rowBegin, rowEnd, shape, outside, channels, filter, bias, requantization);
             return;
         }
 

@@ -63,20 +63,41 @@ public sealed class VectorKernelTests
             sbyte[] actual = new sbyte[expected.Length];
             VectorKernels.Convolve(
                 input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, Pack(weights, outputs, filterHeight, filterWidth * inputs),
-                layer.Bias, layer.Multiplier, layer.Right, layer.ZeroPoint, layer.Min, layer.Max, byteBias: byteBias, safe: safe);
+                layer.Bias, layer.Multiplier, layer.Right, layer.ZeroPoint, layer.Min, layer.Max);
             Assert.Equal(expected, actual);
+            if (isOfBytes)
+            {
+                VectorKernels.ConvolveBytes(
+                    input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, Pack(weights, outputs, filterHeight, filterWidth * inputs), byteBias, safe,
+                    layer.Bias, layer.Multiplier, layer.Right, layer.ZeroPoint, layer.Min, layer.Max);
+                Assert.Equal(expected, actual);
+            }
 
             g.Expect(expected, outputs, (y, x, c) => layer.StoreShifted(Sum(y, x, c), c));
             VectorKernels.Convolve(
                 input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, Pack(weights, outputs, filterHeight, filterWidth * inputs),
-                layer.Bias, layer.Multiplier, layer.Shift, layer.ZeroPoint, layer.Min, layer.Max, hasLeft: true, byteBias, safe);
+                layer.Bias, layer.Multiplier, layer.Shift, layer.ZeroPoint, layer.Min, layer.Max, hasLeft: true);
             Assert.Equal(expected, actual);
+            if (isOfBytes)
+            {
+                VectorKernels.ConvolveBytes(
+                    input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, Pack(weights, outputs, filterHeight, filterWidth * inputs), byteBias, safe,
+                    layer.Bias, layer.Multiplier, layer.Shift, layer.ZeroPoint, layer.Min, layer.Max, hasLeft: true);
+                Assert.Equal(expected, actual);
+            }
 
             g.Expect(expected, outputs, (y, x, c) => layer.StoreSingle(Sum(y, x, c), c));
             VectorKernels.Convolve(
                 input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, Pack(weights, outputs, filterHeight, filterWidth * inputs),
-                layer.Bias, layer.Scale, layer.ZeroPoint, layer.Min, layer.Max, byteBias, safe);
+                layer.Bias, layer.Scale, layer.ZeroPoint, layer.Min, layer.Max);
             Assert.Equal(expected, actual);
+            if (isOfBytes)
+            {
+                VectorKernels.ConvolveBytes(
+                    input, g.InputTop, actual, g.RowBegin, g.RowEnd, g.Shape, outside, outputs, Pack(weights, outputs, filterHeight, filterWidth * inputs), byteBias, safe,
+                    layer.Bias, layer.Scale, layer.ZeroPoint, layer.Min, layer.Max);
+                Assert.Equal(expected, actual);
+            }
         }
     }
 

@@ -78,6 +78,7 @@ internal enum RuntimeKernels
     Softmax = 256,
     MultiplyMatrices = 512,
     Winograd = 1024,
+    ConvolveBytes = 2048,
 }
 
 /// <summary>How a layer is computed: only numbers. Everything is decided; emitting prints.</summary>

@@ -129,7 +129,8 @@ internal sealed record DotProducts
     /// <summary>Estimated bytes of the call of the vector kernel, and which it is.</summary>
     public int VectorCallBytes => IsVectorised ? 258 : 0;
 
-    public RuntimeKernels Calls => IsWinograd ? RuntimeKernels.Convolve | RuntimeKernels.Winograd : IsVectorised ? RuntimeKernels.Convolve : RuntimeKernels.None;
+    public RuntimeKernels Calls => !IsVectorised ? RuntimeKernels.None
+        : RuntimeKernels.Convolve | (IsWinograd ? RuntimeKernels.Winograd : MultipliesBytes ? RuntimeKernels.ConvolveBytes : RuntimeKernels.None);
 
     /// <summary>Stack that the vector kernel takes.</summary>
     public int StackBytes => IsVectorised ? Math.Max(Scratch, IsWinograd ? Shape!.Value.WinogradScratch : 0) + 512 : 0;
@@ -234,7 +235,7 @@ internal sealed record DotProducts
     /// <summary>
     /// The same with a vector kernel that multiplies bytes, where most pairs of weights are proved to keep 16 bits: one for each pixel of a
     /// pointwise convolution or fully connected layer. Adds the two tables that it needs: biases less 128 times the sum of weights, and a bit for each
-    /// four taps of a block of channels, as VectorKernels.Convolve says.
+    /// four taps of a block of channels, as VectorKernels.ConvolveBytes says.
     /// </summary>
     /// <param name="filter">For each output channel its weights, without zero points.</param>
     /// <param name="bias">By channel, the input's zero point folded in.</param>
@@ -289,7 +290,8 @@ internal sealed record DotProducts
     {
         if (!IsVectorised) return;
         if (IsWinograd) Output.EmitVectorCall(w, "ConvolveWinograd", rows, Shape!.Value, Outside, Outputs, "filter, transformed");
-        else Output.EmitVectorCall(w, "Convolve", rows, Shape!.Value, Outside, Outputs, more: MultipliesBytes ? ", byteBias: byteBias, safe: safe" : "");
+        else if (MultipliesBytes) Output.EmitVectorCall(w, "ConvolveBytes", rows, Shape!.Value, Outside, Outputs, "filter, byteBias, safe");
+        else Output.EmitVectorCall(w, "Convolve", rows, Shape!.Value, Outside, Outputs);
     }
 
     public void Emit(CodeWriter w, string method)

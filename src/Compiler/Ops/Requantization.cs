@@ -122,9 +122,7 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
     /// <param name="outside">The stored value outside the image.</param>
     /// <param name="channels">Output channels, where the kernel takes them.</param>
     /// <param name="filters">The kernel's tables of weights.</param>
-    /// <param name="more">More of the kernel's arguments.</param>
-    public void EmitVectorCall(
-        CodeWriter w, string kernel, string rows, ConvolutionShape shape, int outside, int? channels, string filters = "filter", string more = "")
+    public void EmitVectorCall(CodeWriter w, string kernel, string rows, ConvolutionShape shape, int outside, int? channels, string filters = "filter")
     {
         using (w.Block("if (VectorKernels.IsSupported)"))
         {
@@ -135,7 +133,7 @@ internal sealed record Requantization(bool IsPerChannel, int Multiplier, int Shi
             w.Line($"VectorKernels.{kernel}(");
             w.Line($"    {rows}, shape, outside: {outside}{(channels is { } n ? InvariantText.Of($", channels: {n}") : "")},");
             string factors = IsPerChannel ? string.Join(", ", ChannelTables) : IsSingle ? $"[{Names.Float(Scale)}]" : InvariantText.Of($"[{Multiplier}], [{Shift}]");
-            w.Line($"    {filters}, bias, {factors}, zeroPoint: {ZeroPoint}, min: {Min}, max: {Max}{(OnlyRight || IsSingle ? "" : ", hasLeft: true")}{more});");
+            w.Line($"    {filters}, bias, {factors}, zeroPoint: {ZeroPoint}, min: {Min}, max: {Max}{(OnlyRight || IsSingle ? "" : ", hasLeft: true")});");
             w.Line("return;");
         }
 

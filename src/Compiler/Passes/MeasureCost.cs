@@ -81,6 +81,7 @@ internal static class MeasureCost
         (RuntimeKernels.Convolve, 11_100), (RuntimeKernels.ConvolveDepthwise, 8_000), (RuntimeKernels.Add, 700), (RuntimeKernels.AddPixels, 360),
         (RuntimeKernels.AddLinear, 1_060), (RuntimeKernels.MaxPool, 470), (RuntimeKernels.Lookup, 590), (RuntimeKernels.Multiply, 1_820),
         (RuntimeKernels.Softmax, 1_400), (RuntimeKernels.MultiplyMatrices, 4_600), (RuntimeKernels.Winograd, 6_050),
+        (RuntimeKernels.ConvolveBytes, 7_000),
     ];
 
     /// <summary>Bytes of stack that the emitted code needs.</summary>
