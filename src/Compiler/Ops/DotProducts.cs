@@ -260,8 +260,9 @@ internal sealed record DotProducts
         }
 
         if (count < LeastSafe * blocks * quads) return this;
-        long[] sums = [.. bias.Select((b, oc) => b - (128L * filter.Skip(oc * length).Take(length).Sum()))];
-        tables.Add(Table.Of("ByteBias", [.. PairLayout.Pad(sums).Select(b => unchecked((int)b))]));
+        long[] starts = [.. bias];
+        for (int i = 0; i < Outputs * length; i++) starts[i / length] -= 128 * filter[i];
+        tables.Add(Table.Of("ByteBias", [.. PairLayout.Pad(starts).Select(start => unchecked((int)start))]));
         tables.Add(Table.Of("Safe", [.. safe.Select(b => unchecked((sbyte)b))]));
         return this with { MultipliesBytes = true };
     }
