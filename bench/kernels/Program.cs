@@ -147,6 +147,53 @@ public class Winograd : Tables
         VectorKernels.ConvolveWinograd(Input, 0, Output, 0, Layer.OutputHeight, Layer.Shape, -1, Layer.Outputs, Filter, Transformed, Bias, Multiplier, Right, -3, -128, 127);
 }
 
+/// <summary>Pointwise and fully connected layers as 16-bit and as 8-bit products, of which all fours or three of four keep 16 bits.</summary>
+public class ByteProducts : Tables
+{
+    private sbyte[] _all = [], _most = [];
+
+    /// <summary>The layer that is timed.</summary>
+    [ParamsSource(nameof(Layers))]
+    public Layer Layer { get; set; } = null!;
+
+    /// <summary>Layers of the keyword model, person detection, MobileNetV2 and the autoencoder.</summary>
+    public static IEnumerable<Layer> Layers =>
+    [
+        new("pointwise, 25×5×64 to 64", new(25, 5, 64, 1, 1, 1, 1, 0, 0, 5), 25, 64, false),
+        new("pointwise, 6×6×128 to 128", new(6, 6, 128, 1, 1, 1, 1, 0, 0, 6), 6, 128, false),
+        new("pointwise, 14×14×384 to 64", new(14, 14, 384, 1, 1, 1, 1, 0, 0, 14), 14, 64, false),
+        new("fully connected, 640 to 128", new(1, 1, 640, 1, 1, 1, 1, 0, 0, 1), 1, 128, false),
+        new("fully connected, 128 to 128", new(1, 1, 128, 1, 1, 1, 1, 0, 0, 1), 1, 128, false),
+    ];
+
+    /// <summary>Draws the layer's values. The weights need not be safe: what saturates takes the same time.</summary>
+    [GlobalSetup]
+    public void Setup()
+    {
+        Draw(Layer);
+        _all = new sbyte[(Layer.Outputs + 15) / 16 * ((Layer.Shape.InputChannels + 31) / 32)];
+        _most = new sbyte[_all.Length];
+        for (int i = 0; i < _all.Length; i++) (_all[i], _most[i]) = (-1, i % 2 == 0 ? (sbyte)0b0111_0111 : unchecked((sbyte)0b1110_1110));
+    }
+
+    /// <summary>Two 16-bit products at a time.</summary>
+    [Benchmark(Baseline = true)]
+    public void Words() =>
+        VectorKernels.Convolve(Input, 0, Output, 0, Layer.OutputHeight, Layer.Shape, -1, Layer.Outputs, Filter, Bias, Multiplier, Right, -3, -128, 127);
+
+    /// <summary>Four 8-bit products at a time.</summary>
+    [Benchmark]
+    public void AllSafe() => Bytes(_all);
+
+    /// <summary>Three fours of four.</summary>
+    [Benchmark]
+    public void MostSafe() => Bytes(_most);
+
+    private void Bytes(sbyte[] safe) =>
+        VectorKernels.ConvolveBytes(
+            Input, 0, Output, 0, Layer.OutputHeight, Layer.Shape, -1, Layer.Outputs, Filter, Bias, safe, Bias, Multiplier, Right, -3, -128, 127);
+}
+
 /// <summary>Random values and tables of a layer's sizes.</summary>
 public abstract class Tables
 {
