@@ -143,7 +143,7 @@ public class Winograd : Tables
 
     /// <summary>4 products for 9.</summary>
     [Benchmark]
-    public void Transformed() =>
+    public void WithTransform() =>
         VectorKernels.ConvolveWinograd(Input, 0, Output, 0, Layer.OutputHeight, Layer.Shape, -1, Layer.Outputs, Filter, Transformed, Bias, Multiplier, Right, -3, -128, 127);
 }
 
