@@ -147,7 +147,7 @@ internal sealed record DotProducts
     // With fewer taps the bits cost more than they save.
     private const int LeastTaps = 32;
 
-    // The share of fours from which on bytes are faster. With 256 and 512 bits, half is 0.75 to 0.85 of the speed; with 128 bits it is as fast.
+    // The share of safe fours from which on bytes are faster: at three quarters they are as fast as words with 256 and 512 bits (docs/performance.md).
     private const double LeastSafe = 0.9;
 
     // One load, multiplication and addition.
@@ -233,9 +233,9 @@ internal sealed record DotProducts
     }
 
     /// <summary>
-    /// The same with a vector kernel that multiplies bytes, where most pairs of weights are proved to keep 16 bits: one for each pixel of a
-    /// pointwise convolution or fully connected layer. Adds the two tables that it needs: biases less 128 times the sum of weights, and a bit for each
-    /// four taps of a block of channels, as VectorKernels.ConvolveBytes says.
+    /// The same with a vector kernel that multiplies bytes, where nearly all pairs of weights of a pointwise convolution or fully connected layer are
+    /// proved to keep 16 bits. Adds the two tables that it needs: biases less 128 times the sum of weights, and a bit for each four taps of a block of
+    /// channels, as VectorKernels.ConvolveBytes says.
     /// </summary>
     /// <param name="filter">For each output channel its weights, without zero points.</param>
     /// <param name="bias">By channel, the input's zero point folded in.</param>
